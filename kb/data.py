@@ -1,0 +1,36 @@
+"""The data folder: where each thing lies in it."""
+
+import os
+import secrets
+from pathlib import Path
+
+FOLDERS = ("files", "run", "tmp", "log", "pages", "keywords")
+
+
+def prepare_data_folder(data: Path) -> None:
+    """Make the data folder and its parts, readable by their owner alone."""
+    for folder in (data, *(data / name for name in FOLDERS)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def secret_key(data: Path) -> str:
+    """This installation's secret key: made once, kept in the data folder, readable by its owner alone."""
+    file = data / "secret_key"
+    if not file.exists():
+        draft = data / f"secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64), encoding="utf-8")
+        try:
+            os.link(draft, file)  # atomic: of two first starts at once, one wins and both use its key
+        except FileExistsError:
+            pass
+        draft.unlink()
+    return file.read_text(encoding="utf-8")
+
+
+def chroma_url(data: Path, configured: str) -> str:
+    """Where the Chroma server answers: as configured, else as the launcher wrote down when it started one."""
+    if configured:
+        return configured
+    file = data / "run" / "chroma.url"
+    return file.read_text(encoding="utf-8").strip() if file.exists() else "http://127.0.0.1:8001"

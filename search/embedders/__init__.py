@@ -1,0 +1,53 @@
+"""Turn texts into vectors. One engine a file; each answers `embed_documents` and `embed_query`."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+
+ENGINES = {
+    "local": "search.embedders.local.LocalEmbedder",
+    "server": "search.embedders.server.ServerEmbedder",
+}
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """What an engine must know; the values of a search.models.Preset and of the environment."""
+
+    engine: str
+    model: str
+    revision: str
+    dimension: int
+    query_instruction: str
+    document_instruction: str
+    max_tokens: int
+    url: str = ""
+    api_key: str = ""
+    device: str = ""
+
+
+class EmbeddingError(Exception):
+    """The engine cannot embed. `permanent` says that trying again would not help."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.permanent = permanent
+
+
+class Embedder(Protocol):
+    """float32 rows of length 1, in the order of the texts. Both raise EmbeddingError."""
+
+    def embed_documents(self, texts: list[str]) -> np.ndarray:
+        """(n, dimension) vectors of passages; the document instruction is put before each."""
+
+    def embed_query(self, text: str) -> np.ndarray:
+        """(dimension,) vector of a question; the query instruction is put before it."""
+
+
+def open_embedder(settings: EmbeddingSettings) -> Embedder:
+    """The engine that the settings name, loaded. Raises EmbeddingError."""
+    module, _, name = ENGINES[settings.engine].rpartition(".")
+    return getattr(import_module(module), name)(settings)

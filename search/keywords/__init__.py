@@ -1,0 +1,63 @@
+"""Find passages by their words. One engine a file."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+from uuid import UUID
+
+from django.conf import settings
+
+ENGINES = {"tantivy": "search.keywords.tantivy.TantivyIndex"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A chunk as the keyword index takes it."""
+
+    chunk_id: int
+    document_id: UUID
+    index_id: int
+    title: str
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A chunk and its BM25 score."""
+
+    chunk_id: int
+    score: float
+
+
+class KeywordError(Exception):
+    """The keyword index does not answer. Everything in it can be rebuilt from the database."""
+
+
+class KeywordIndex(Protocol):
+    """One for all indexes; a search names the ones (search.models.Index ids) it may look into."""
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add or replace, in one commit. One process at a time writes; any number read."""
+
+    def remove(self, chunk_ids: Sequence[int]) -> None:
+        """Forget these chunks, in one commit."""
+
+    def remove_index(self, index_id: int) -> None:
+        """Forget all chunks of this index."""
+
+    def best(self, words: str, *, indexes: Sequence[int], limit: int) -> list[Hit]:
+        """The best by BM25 within these indexes, best first; [] where no word is known."""
+
+    def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
+        """Those of the ids that are not in this index."""
+
+    def count(self, index_id: int) -> int:
+        """How many chunks of this index it has."""
+
+
+def open_keywords() -> KeywordIndex:
+    """The keyword index that the settings choose."""
+    module, _, cls = ENGINES[settings.KB_KEYWORD_INDEX].rpartition(".")
+    return getattr(import_module(module), cls)()

@@ -1,0 +1,57 @@
+"""Keep vectors and find the nearest. One engine a file; an entry is a chunk's id and its vector."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+from django.conf import settings
+
+ENGINES = {
+    "chroma": "search.stores.chroma.ChromaStore",
+    "exact": "search.stores.exact.ExactStore",
+}
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A chunk and its cosine similarity (-1 to 1) to the question."""
+
+    chunk_id: int
+    similarity: float
+
+
+class StoreError(Exception):
+    """The store does not answer, or answers nonsense. Everything in it can be rebuilt from the database."""
+
+
+class VectorStore(Protocol):
+    """One collection an index. Every verb raises StoreError and nothing else of the engine's."""
+
+    def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
+        """Store (n, dimension) vectors of length 1 under these ids; an id that is there is replaced."""
+
+    def remove(self, collection: str, chunk_ids: Sequence[int]) -> None:
+        """Forget these ids; unknown ones are passed over."""
+
+    def nearest(self, collection: str, vector: np.ndarray, limit: int) -> list[Neighbour]:
+        """The `limit` nearest, best first. An unknown collection is a StoreError."""
+
+    def missing(self, collection: str, chunk_ids: Sequence[int]) -> set[int]:
+        """Those of the ids whose vector cannot be read back."""
+
+    def count(self, collection: str) -> int:
+        """How many entries the collection says it has."""
+
+    def drop(self, collection: str) -> None:
+        """Delete the collection if it is there."""
+
+    def collections(self) -> Iterable[str]:
+        """The names of all collections."""
+
+
+def open_store(name: str = "") -> VectorStore:
+    """The store of this name, or the one that the settings choose."""
+    module, _, cls = ENGINES[name or settings.KB_VECTOR_STORE].rpartition(".")
+    return getattr(import_module(module), cls)()

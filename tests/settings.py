@@ -1,0 +1,15 @@
+"""The settings of the test suite: the real ones, in a data folder of their own."""
+
+import os
+import tempfile
+
+os.environ.setdefault("KB_DATA", tempfile.mkdtemp(prefix="lectern-test-"))
+os.environ.setdefault("KB_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
+
+from kb.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {  # no manifest: tests run without collectstatic
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
