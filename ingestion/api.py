@@ -1,0 +1,161 @@
+"""The API of documents."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Field, File, Form, Query, Router, Schema
+from ninja.files import UploadedFile
+
+from ingestion.errors import IngestionError
+from kb.access import documents_in, get_readable, get_readable_document, get_writable, get_writable_document
+from kb.api_errors import ApiError, ErrorOut
+from kb.files import path_of
+from kb.models import Document, KnowledgeBase, Section, User
+
+router = Router(tags=["Documents"])
+
+
+class DocumentOut(Schema):
+    id: UUID
+    knowledge_base: UUID
+    title: str
+    name: str
+    folder: str
+    media_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str
+    language: str
+    pages: int | None
+    characters: int
+    status: Document.Status
+    stage: Document.Stage = Field(description="Where it is while its status is queued or running.")
+    progress: int = Field(description="How many passages of it are embedded ...")
+    progress_total: int = Field(description="... out of how many.")
+    error: str = Field(description="Why it failed, as a sentence.")
+    note: str
+    created_at: datetime
+    ready_at: datetime | None
+
+    @staticmethod
+    def resolve_knowledge_base(document: Document) -> UUID:
+        return document.knowledge_base_id
+
+
+class Refused(Schema):
+    name: str
+    reason: str
+
+
+class Taken(DocumentOut):
+    is_new: bool = Field(description="False: this file was there before; this is the document it is.")
+
+
+class UploadOut(Schema):
+    documents: list[Taken]
+    refused: list[Refused]
+
+
+class AllRefused(ErrorOut):
+    documents: list[Taken]
+    refused: list[Refused]
+
+
+class DocumentsOut(Schema):
+    documents: list[DocumentOut]
+    total: int
+    limit: int
+    offset: int
+
+
+class Filters(Schema):
+    status: Document.Status | None = None
+    limit: int = Field(50, ge=1, le=200)
+    offset: int = Field(0, ge=0)
+
+
+@router.post(
+    "/knowledge-bases/{uuid:id}/documents",
+    response={202: UploadOut, 207: UploadOut, 422: AllRefused},
+    summary="Upload documents",
+)
+def upload(request: HttpRequest, id: UUID, file: File[list[UploadedFile]], folder: Form[str] = ""):
+    """Several `file` parts may be sent. 202: all were taken; 207: some were refused, with reasons; 422: all were."""
+    knowledge_base = get_writable(request.user, id)
+    taken, refusals = [], []
+    for each in file:
+        _take(each, knowledge_base, request.user, folder, taken, refusals)
+    body = {"documents": taken, "refused": refusals}
+    if taken:
+        return 207 if refusals else 202, body
+    return 422, {**body, "error": {"code": "refused", "message": " ".join(r["reason"] for r in refusals)}}
+
+
+def _take(file, knowledge_base: KnowledgeBase, user: User, folder: str, taken: list, refusals: list) -> None:
+    from ingestion.receive import receive
+
+    name = file.name or ""
+    try:
+        received = receive(file, knowledge_base=knowledge_base, user=user, name=name, folder=folder)
+    except IngestionError as error:
+        refusals.append({"name": name, "reason": error.message})
+    else:
+        received.document.is_new = received.is_new
+        taken.append(received.document)
+
+
+@router.get("/knowledge-bases/{uuid:id}/documents", response=DocumentsOut, summary="The documents of a knowledge base")
+def list_documents(request: HttpRequest, id: UUID, filters: Query[Filters]):
+    """The newest first."""
+    found = _filtered(documents_in(KnowledgeBase.objects.filter(pk=get_readable(request.user, id).pk)), filters)
+    page = found[filters.offset : filters.offset + filters.limit]
+    return {"documents": list(page), "total": found.count(), "limit": filters.limit, "offset": filters.offset}
+
+
+def _filtered(documents: QuerySet[Document], filters: Filters) -> QuerySet[Document]:
+    return documents.filter(status=filters.status) if filters.status else documents
+
+
+@router.get("/documents/{uuid:id}", response=DocumentOut, summary="One document, and how far it is")
+def show(request: HttpRequest, id: UUID):
+    return get_readable_document(request.user, id)
+
+
+@router.get("/documents/{uuid:id}/original", summary="The file as it was uploaded")
+def original(request: HttpRequest, id: UUID):
+    document = get_readable_document(request.user, id)
+    try:
+        file = path_of(document.sha256).open("rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    return FileResponse(file, as_attachment=True, filename=document.name, content_type="application/octet-stream")
+
+
+@router.get("/documents/{uuid:id}/text", summary="Its text, in which passages have their places")
+def text(request: HttpRequest, id: UUID):
+    document = get_readable_document(request.user, id)
+    texts = Section.objects.filter(document=document).order_by("ordinal").values_list("text", flat=True)
+    return HttpResponse("\n\n".join(texts), content_type="text/plain; charset=utf-8")
+
+
+@router.post("/documents/{uuid:id}/retry", response={202: DocumentOut, 409: ErrorOut}, summary="Try it again")
+def retry(request: HttpRequest, id: UUID):
+    """For documents that failed or were cancelled."""
+    from ingestion import pipeline
+
+    document = get_writable_document(request.user, id)
+    if not pipeline.retry(document):
+        raise ApiError(409, _("Only a document that failed or was cancelled can be tried again."))
+    document.refresh_from_db()
+    return 202, document
+
+
+@router.delete("/documents/{uuid:id}", response={204: None}, summary="Delete it")
+def delete(request: HttpRequest, id: UUID):
+    """It is gone from every page and search at once; its file and vectors follow."""
+    from ingestion import pipeline
+
+    pipeline.delete(get_writable_document(request.user, id))
+    return 204, None

@@ -1,0 +1,35 @@
+"""Put version 1 of the API together."""
+
+from django.urls import path
+from ninja import NinjaAPI
+from ninja.openapi.docs import Swagger
+
+from ingestion.api import router as documents
+from kb.api import router as knowledge_bases
+from kb.api_errors import add_error_answers, missing
+from kb.api_keys import BearerKey, HeaderKey
+from search.api import router as questions
+
+
+class Docs(Swagger):
+    """Swagger in our frame: from our own server, and without the validator that would be asked elsewhere."""
+
+    template = "kb/api_docs.html"
+
+
+api = NinjaAPI(
+    title="Lectern",
+    version="1",
+    urls_namespace="api",
+    description="Upload documents, find passages, and get answers with their sources.",
+    auth=[BearerKey(), HeaderKey()],
+    docs=Docs({"validatorUrl": None, "persistAuthorization": False, "defaultModelsExpandDepth": 0}),
+)
+add_error_answers(api)
+for router in (knowledge_bases, documents, questions):
+    api.add_router("", router)
+
+urlpatterns = [
+    path("", api.urls),
+    path("<path:rest>", missing, name="api-missing"),
+]

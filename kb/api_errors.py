@@ -1,0 +1,85 @@
+"""Answer every error of the API in one form: {"error": {"code", "message"}}."""
+
+import logging
+
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+logger = logging.getLogger(__name__)
+
+CODES = {400: "bad_request", 409: "conflict", 413: "too_large", 422: "invalid", 503: "unavailable"}
+HIDDEN = {"body", "query", "path", "form", "file", "filters"}  # where a value came from, which the reader knows
+
+
+class Problem(Schema):
+    """What went wrong: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+class ErrorOut(Schema):
+    """The body of every answer that is not a success."""
+
+    error: Problem
+
+
+class ApiError(Exception):
+    """A request that cannot be answered, with the sentence that says why."""
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.message, self.code = status, message, code or CODES.get(status, "error")
+
+
+def problem(status: int, code: str, message: str, **headers: str) -> JsonResponse:
+    """An error in the form that all errors of the API have."""
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status, headers=headers)
+
+
+def missing(request: HttpRequest, *args, **kwargs) -> JsonResponse:
+    """What is not there, and what is not this person's to see, look the same."""
+    return problem(404, "not_found", _("There is nothing here, or it is not yours to see."))
+
+
+def unauthenticated(request: HttpRequest, error: Exception) -> JsonResponse:
+    message = _("Send a valid API key: “Authorization: Bearer lec_...” or “X-API-Key: lec_...”.")
+    return problem(401, "unauthenticated", message, **{"WWW-Authenticate": "Bearer"})
+
+
+def invalid(request: HttpRequest, error: ValidationError) -> JsonResponse:
+    return problem(422, "invalid", " ".join(_sentence(each) for each in error.errors))
+
+
+def refused(request: HttpRequest, error: ApiError) -> JsonResponse:
+    return problem(error.status, error.code, error.message)
+
+
+def other(request: HttpRequest, error: HttpError) -> JsonResponse:
+    return problem(error.status_code, CODES.get(error.status_code, "error"), str(error))
+
+
+def unforeseen(request: HttpRequest, error: Exception) -> JsonResponse:
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return problem(500, "internal", _("Lectern could not do this because of an error of its own. It is in the log."))
+
+
+def _sentence(error: dict) -> str:
+    """`top_k: Input should be less than or equal to 50.` - without the names that only the code knows."""
+    place = [
+        str(part) for part in error.get("loc", ()) if part not in ("body", "query", "path", "form", "file", "data")
+    ]
+    text = str(error.get("msg", "")).removeprefix("Value error, ").rstrip(".")
+    return f"{'.'.join(place)}: {text}." if place else f"{text}."
+
+
+def add_error_answers(api: NinjaAPI) -> None:
+    """Teach an API this form."""
+    api.add_exception_handler(Exception, unforeseen)
+    api.add_exception_handler(ApiError, refused)
+    api.add_exception_handler(Http404, missing)
+    api.add_exception_handler(HttpError, other)
+    api.add_exception_handler(AuthenticationError, unauthenticated)
+    api.add_exception_handler(ValidationError, invalid)

@@ -1,0 +1,137 @@
+"""The API of questions."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from pydantic import AliasChoices, Field, StringConstraints
+
+from kb.access import chosen_among, readable_by
+from kb.api import Input
+from search.passage import Passage
+
+router = Router(tags=["Questions"])
+
+Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Mode = Literal["hybrid", "vector", "keyword"]
+
+
+class Scope(Input):
+    """Where to look and how."""
+
+    knowledge_bases: list[UUID] = Field([], max_length=200, description="None: all that you may read.")
+    mode: Mode = Field("hybrid", description="By meaning and by words, or by one of them alone.")
+
+
+class SearchIn(Scope):
+    query: Question
+    top_k: int = Field(10, ge=1, le=50, description="How many passages at the most.")
+
+
+class AnswerIn(Scope):
+    question: Question = Field(validation_alias=AliasChoices("question", "query"))
+
+
+class PassageOut(Schema):
+    chunk: int
+    document: UUID
+    knowledge_base: UUID
+    title: str
+    page: int | None
+    heading: str
+    text: str
+    score: float
+    similarity: float | None = Field(description="The cosine to the question, where the passage was found by meaning.")
+    ranks: dict[str, int] = Field(description="Its place in each ranking that found it.")
+    start: int = Field(description="Where the passage begins in the document's text, in characters.")
+    end: int
+    marks: list[tuple[int, int]] = Field(description="The sentences that answer best: places in the document's text.")
+
+
+class Passages(Schema):
+    passages: list[PassageOut]
+    notes: list[str]
+    milliseconds: int
+
+
+class CitationOut(Schema):
+    number: int = Field(description="The answer cites it as [number].")
+    chunk: int | None
+    document: UUID
+    title: str
+    page: int | None
+    heading: str
+    text: str
+    start: int
+    end: int
+    marks: list[tuple[int, int]]
+
+
+class AnswerOut(Schema):
+    answer: str
+    answered: bool
+    citations: list[CitationOut]
+    notes: list[str]
+
+
+def _passage(passage: Passage) -> PassageOut:
+    return PassageOut(
+        chunk=passage.chunk_id,
+        document=passage.document_id,
+        knowledge_base=passage.knowledge_base_id,
+        title=passage.title,
+        page=passage.page,
+        heading=passage.heading,
+        text=passage.text,
+        score=passage.score,
+        similarity=passage.similarity,
+        ranks=passage.ranks,
+        start=passage.start,
+        end=passage.end,
+        marks=list(passage.marks),
+    )
+
+
+def _citation(citation) -> CitationOut:
+    return CitationOut(
+        number=citation.number,
+        chunk=citation.chunk_id,
+        document=citation.document_id,
+        title=citation.title,
+        page=citation.page,
+        heading=" > ".join(citation.heading_path),
+        text=citation.text,
+        start=citation.start,
+        end=citation.end,
+        marks=list(citation.marks),
+    )
+
+
+@router.post("/search", response=Passages, summary="Find passages")
+def search(request: HttpRequest, body: SearchIn):
+    """The best first."""
+    from search.retrieve import retrieve
+
+    scope = chosen_among(readable_by(request.user), body.knowledge_bases)
+    found = retrieve(body.query, knowledge_bases=scope, mode=body.mode, limit=body.top_k)
+    return {
+        "passages": [_passage(passage) for passage in found.passages],
+        "notes": [str(note) for note in found.notes],
+        "milliseconds": round(found.milliseconds),
+    }
+
+
+@router.post("/answer", response=AnswerOut, summary="Answer a question")
+def answer(request: HttpRequest, body: AnswerIn):
+    """Made of your documents alone; `answered` is false where nothing in them answers it."""
+    from search.ask import answer_once
+
+    scope = chosen_among(readable_by(request.user), body.knowledge_bases)
+    text, citations, notes, is_answered = answer_once(body.question, knowledge_bases=scope, mode=body.mode)
+    return {
+        "answer": text,
+        "answered": is_answered,
+        "citations": [_citation(citation) for citation in citations],
+        "notes": [str(note) for note in notes],
+    }
