@@ -1,0 +1,95 @@
+"""A lease on a document: who works on it, for how long, and that nobody else's writes count."""
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Q
+from django.utils import timezone
+
+from kb.models import Document
+
+
+class LeaseLost(Exception):
+    """The document was cancelled, deleted, or given to another worker: stop, and write nothing."""
+
+
+def new_worker() -> str:
+    """A name for one piece of work, never used again: host:pid:random."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+
+
+def is_dead(worker: str) -> bool:
+    """Whether the worker ran on this machine and its process is gone: no need to wait for its lease to end."""
+    host, _, rest = worker.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname()[:40] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _until():
+    return timezone.now() + timedelta(seconds=settings.KB_LEASE_SECONDS)
+
+
+def claim(documents: Q, worker: str) -> int:
+    """Take those of these documents that are queued; returns how many. Each claim counts as an attempt."""
+    return Document.objects.filter(documents, status=Document.Status.QUEUED, deleted_at=None).update(
+        status=Document.Status.RUNNING, worker=worker, lease_until=_until(), attempt=F("attempt") + 1
+    )
+
+
+def held_by(worker: str):
+    """The documents that this worker holds, in the order of their upload."""
+    return Document.objects.filter(worker=worker, status=Document.Status.RUNNING, deleted_at=None).order_by(
+        "created_at", "pk"
+    )
+
+
+def write(document: Document, worker: str, **fields) -> None:
+    """Write to a document that is held. Raises LeaseLost, having written nothing, if it no longer is."""
+    if not held_by(worker).filter(pk=document.pk).order_by().update(**fields):
+        raise LeaseLost(document.pk)
+    for name, value in fields.items():
+        setattr(document, name, value)
+
+
+def release(documents: Q, worker: str, **fields) -> int:
+    """Give documents back to the queue, at once free for the next worker."""
+    return (
+        held_by(worker)
+        .filter(documents)
+        .order_by()
+        .update(status=Document.Status.QUEUED, worker="", lease_until=None, rung_at=None, **fields)
+    )
+
+
+@contextmanager
+def kept(worker: str) -> Iterator[None]:
+    """Renew the worker's leases from a thread of its own while the block runs."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(settings.KB_LEASE_SECONDS / 4):
+            held_by(worker).order_by().update(lease_until=_until())
+        connection.close()
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,104 @@
+"""The life of an index: which one a knowledge base wants, has, and switches to."""
+
+import logging
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from kb.models import Chunking, Document, KnowledgeBase
+from search.models import Index, IndexedDocument, Preset
+from search.presets import default_preset
+
+log = logging.getLogger(__name__)
+
+
+def wanted_chunking(knowledge_base: KnowledgeBase) -> Chunking:
+    """How this knowledge base's documents are to be cut, by its settings and its model."""
+    return _chunking(knowledge_base, default_preset())
+
+
+def _chunking(knowledge_base: KnowledgeBase, preset: Preset) -> Chunking:
+    return Chunking.objects.get_or_create(
+        knowledge_base=knowledge_base,
+        tokenizer=preset.model,
+        tokens=min(knowledge_base.chunk_tokens, preset.max_tokens),
+        overlap=min(knowledge_base.chunk_overlap, knowledge_base.chunk_tokens // 2),
+    )[0]
+
+
+def serving_index(knowledge_base: KnowledgeBase) -> Index:
+    """The index that answers for this knowledge base; the first one is made here."""
+    index = Index.objects.filter(knowledge_base=knowledge_base, state=Index.State.SERVING).first()
+    return index or _first_index(knowledge_base)
+
+
+def _first_index(knowledge_base: KnowledgeBase) -> Index:
+    preset = default_preset()
+    try:
+        with transaction.atomic():
+            return Index.objects.create(
+                knowledge_base=knowledge_base, preset=preset, chunking=_chunking(knowledge_base, preset),
+                dimension=preset.dimension, state=Index.State.SERVING, served_at=timezone.now(),
+            )  # fmt: skip
+    except IntegrityError:  # another process was first
+        return Index.objects.get(knowledge_base=knowledge_base, state=Index.State.SERVING)
+
+
+def filled_indexes(knowledge_base: KnowledgeBase) -> list[Index]:
+    """The indexes that a new document goes into: the serving one, and the one being built if there is one."""
+    serving_index(knowledge_base)
+    return list(
+        Index.objects.filter(knowledge_base=knowledge_base)
+        .exclude(state=Index.State.RETIRED)
+        .select_related("preset", "chunking", "knowledge_base")
+        .order_by("pk")
+    )
+
+
+def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:
+    """Begin a new generation if the settings ask for another than the one that serves or is being built."""
+    serving, preset = serving_index(knowledge_base), default_preset()
+    chunking = _chunking(knowledge_base, preset)
+    building = Index.objects.filter(knowledge_base=knowledge_base, state=Index.State.BUILDING)
+    if (serving.preset_id, serving.chunking_id) == (preset.pk, chunking.pk):
+        building.update(state=Index.State.RETIRED)  # changed back before it was done
+        return None
+    same = building.filter(preset=preset, chunking=chunking).first()
+    if same:
+        return same
+    with transaction.atomic():
+        building.update(state=Index.State.RETIRED)
+        return Index.objects.create(
+            knowledge_base=knowledge_base, preset=preset, chunking=chunking, dimension=preset.dimension
+        )
+
+
+def lacking(index: Index) -> QuerySet[Document]:
+    """The finished documents that are not in this index yet."""
+    done = IndexedDocument.objects.filter(index=index, document=OuterRef("pk"))
+    return Document.objects.filter(
+        ~Exists(done), knowledge_base=index.knowledge_base, deleted_at=None, status=Document.Status.READY,
+        sections__isnull=False,
+    ).distinct()  # fmt: skip
+
+
+def switch_to(index: Index) -> bool:
+    """Let this index serve, in one transaction, if every finished document is in it; the old one retires."""
+    with transaction.atomic():
+        locked = Index.objects.select_for_update().filter(pk=index.pk, state=Index.State.BUILDING).first()
+        if locked is None or lacking(locked).exists():
+            return False
+        Index.objects.filter(knowledge_base=index.knowledge_base, state=Index.State.SERVING).update(
+            state=Index.State.RETIRED
+        )
+        Index.objects.filter(pk=index.pk).update(state=Index.State.SERVING, served_at=timezone.now())
+    log.info("Index %s serves %s now.", index.pk, index.knowledge_base)
+    return True
+
+
+def suspend(index: Index) -> None:
+    """Stop asking the vector store for this index: search is exact until the reconciler has rebuilt it."""
+    if Index.objects.filter(pk=index.pk, store_ready=True).update(store_ready=False):
+        log.warning("The nearest-neighbour index of %s does not answer rightly; it will be rebuilt.", index)
+    index.store_ready = False
