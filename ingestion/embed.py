@@ -169,7 +169,7 @@ def cut_for(index: Index, documents: Sequence[Document]) -> None:
     have = set(_chunks(index, documents).order_by().values_list("document", flat=True).distinct())
     for document in documents:
         if document.pk not in have:
-            rows = chunks_of(document, list(document.sections.all()), index.chunking)
+            rows = chunks_of(document, list(document.sections.all()), index.preset, index.chunking)
             with transaction.atomic():
                 if not _chunks(index, [document]).exists():
                     Chunk.objects.bulk_create(rows, batch_size=500)

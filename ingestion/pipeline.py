@@ -16,9 +16,9 @@ from ingestion.chunk import Piece, chunk
 from ingestion.errors import IngestionError
 from ingestion.parse import Attachment, ParsedDocument, parse
 from kb.files import path_of
-from kb.models import Chunk, Chunking, Document, Section
-from search.generations import wanted_chunking
-from search.models import IndexedDocument
+from kb.models import Chunk, Chunking, Document, Section, digest_of
+from search.generations import wanted
+from search.models import IndexedDocument, Preset
 from search.tokenize import tokenizer_of
 
 log = logging.getLogger(__name__)
@@ -124,8 +124,8 @@ def _work_on(document: Document, worker: str) -> None:
         shutil.rmtree(workspace, ignore_errors=True)
     lease.write(document, worker, stage=Stage.CHUNKING, progress=0, progress_total=0, title=parsed.title[:300])
     sections = sections_of(document, parsed)
-    chunking = wanted_chunking(document.knowledge_base)
-    chunks = chunks_of(document, sections, chunking)
+    preset, chunking = wanted(document.knowledge_base)
+    chunks = chunks_of(document, sections, preset, chunking)
     _hand_over(document, worker, parsed, sections, chunks, notes)
 
 
@@ -178,19 +178,31 @@ def sections_of(document: Document, parsed: ParsedDocument) -> list[Section]:
                 heading_path=list(section.heading_path),
                 lines=lines,
                 table=section.table,
-            )  # fmt: skip
+            )
         )
         start += len(section.text) + 2
     return rows
 
 
-def chunks_of(document: Document, sections: list[Section], chunking: Chunking) -> list[Chunk]:
-    """Rows for the chunks of these sections, cut as `chunking` says."""
-    pieces = [Piece.of(section) for section in sections]
-    spans = chunk(
-        pieces, title=document.title, tokenizer=tokenizer_of(chunking.tokenizer), limit=chunking.tokens,
-        overlap=chunking.overlap,
+def piece_of(section: Section) -> Piece:
+    """What the chunker reads of a section."""
+    return Piece(
+        text=section.text, kind=section.kind, start=section.start, depth=section.depth, page=section.page,
+        heading_path=tuple(section.heading_path), lines=tuple(map(tuple, section.lines)), table=section.table,
     )  # fmt: skip
+
+
+def chunks_of(document: Document, sections: list[Section], preset: Preset, chunking: Chunking) -> list[Chunk]:
+    """Rows for the chunks of these sections, cut as `chunking` says, none longer than the preset's model reads."""
+    spans = chunk(
+        [piece_of(section) for section in sections],
+        title=document.title,
+        tokenizer=tokenizer_of(preset),
+        limit=chunking.tokens,
+        overlap=chunking.overlap,
+        max_model_tokens=preset.max_tokens,
+        instruction=preset.document_instruction,
+    )
     return [
         Chunk(
             document=document,
@@ -203,8 +215,9 @@ def chunks_of(document: Document, sections: list[Section], chunking: Chunking) -
             end=span.end,
             boxes=list(span.boxes),
             tokens=span.tokens,
-            digest=span.digest,
-        )  # fmt: skip
+            digest=digest_of(span.embedded_text),
+            context=span.context,
+        )
         for ordinal, span in enumerate(spans)
     ]
 

@@ -46,7 +46,7 @@ def receive(
     folder: str = "",
     parent: Document | None = None,
 ) -> Received:
-    """Store the file and queue it for parsing. Raises IngestionError if it is empty, too large or of an unknown kind."""
+    """Store the file and queue it for parsing. Raises IngestionError if it is empty, too large or unknown."""
     name, folder = clean_name(name), clean_folder(folder)
     draft = _spool(file)
     try:

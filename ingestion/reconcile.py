@@ -26,7 +26,7 @@ Status, Stage = Document.Status, Document.Stage
 
 
 def run(stopping: Callable[[float], bool]) -> None:
-    """Sweep until `stopping(seconds)`, which waits so long, says so. A sweep that fails is logged; the next one comes."""
+    """Sweep until `stopping(seconds)`, which waits so long, says so. What fails is logged, and comes again."""
     swept_files_at = float("-inf")
     while True:
         for step in (free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes):

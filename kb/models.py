@@ -299,7 +299,7 @@ class Chunk(models.Model):
     """A passage: what is embedded, found and cited.
 
     `start` and `end` are offsets in the document's text, of which `text` is the slice. `digest` is the SHA-256 of
-    what is embedded: title, heading path and text. `boxes` holds [page, left, top, right, bottom] a line, as fractions
+    what is embedded: `context` and text. `boxes` holds [page, left, top, right, bottom] a line, as fractions
     of the page, and is empty where there is no page.
     """
 
@@ -307,6 +307,7 @@ class Chunk(models.Model):
     chunking = models.ForeignKey(Chunking, models.CASCADE, related_name="chunks")
     ordinal = models.PositiveIntegerField()
     text = models.TextField()
+    context = models.TextField(blank=True, help_text=_("title, headings, a table's header: read above the text"))
     heading_path = models.JSONField(default=list)
     page = models.PositiveIntegerField(null=True, blank=True)
     start = models.PositiveIntegerField()
@@ -325,13 +326,7 @@ class Chunk(models.Model):
     @property
     def embedded_text(self) -> str:
         """What the embedding model reads: where the passage stands, then the passage."""
-        return embedded_text(self.document.title, self.heading_path, self.text)
-
-
-def embedded_text(title: str, heading_path: list[str] | tuple[str, ...], text: str) -> str:
-    """Title and headings on the first line, the passage below it; without them, the passage alone."""
-    place = " > ".join(part for part in (title, *heading_path) if part)
-    return f"{place}\n{text}" if place else text
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
 
 class ServiceBeat(models.Model):

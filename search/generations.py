@@ -13,9 +13,10 @@ from search.presets import default_preset
 log = logging.getLogger(__name__)
 
 
-def wanted_chunking(knowledge_base: KnowledgeBase) -> Chunking:
-    """How this knowledge base's documents are to be cut, by its settings and its model."""
-    return _chunking(knowledge_base, default_preset())
+def wanted(knowledge_base: KnowledgeBase) -> tuple[Preset, Chunking]:
+    """With which model, and cut how, this knowledge base's documents are to be indexed by its settings."""
+    preset = default_preset()
+    return preset, _chunking(knowledge_base, preset)
 
 
 def _chunking(knowledge_base: KnowledgeBase, preset: Preset) -> Chunking:
@@ -34,13 +35,17 @@ def serving_index(knowledge_base: KnowledgeBase) -> Index:
 
 
 def _first_index(knowledge_base: KnowledgeBase) -> Index:
-    preset = default_preset()
+    preset, chunking = wanted(knowledge_base)
     try:
         with transaction.atomic():
             return Index.objects.create(
-                knowledge_base=knowledge_base, preset=preset, chunking=_chunking(knowledge_base, preset),
-                dimension=preset.dimension, state=Index.State.SERVING, served_at=timezone.now(),
-            )  # fmt: skip
+                knowledge_base=knowledge_base,
+                preset=preset,
+                chunking=chunking,
+                dimension=preset.dimension,
+                state=Index.State.SERVING,
+                served_at=timezone.now(),
+            )
     except IntegrityError:  # another process was first
         return Index.objects.get(knowledge_base=knowledge_base, state=Index.State.SERVING)
 
@@ -58,8 +63,7 @@ def filled_indexes(knowledge_base: KnowledgeBase) -> list[Index]:
 
 def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:
     """Begin a new generation if the settings ask for another than the one that serves or is being built."""
-    serving, preset = serving_index(knowledge_base), default_preset()
-    chunking = _chunking(knowledge_base, preset)
+    serving, (preset, chunking) = serving_index(knowledge_base), wanted(knowledge_base)
     building = Index.objects.filter(knowledge_base=knowledge_base, state=Index.State.BUILDING)
     if (serving.preset_id, serving.chunking_id) == (preset.pk, chunking.pk):
         building.update(state=Index.State.RETIRED)  # changed back before it was done
