@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("ingestion.api_v1")),
+    path("", include("kb.health_urls")),
     path("", include("kb.pages")),
     path("", include("search.urls")),
     path("", include("ingestion.urls")),
