@@ -1,0 +1,122 @@
+"""Indexes and embedding presets in the admin panel."""
+
+from django.contrib import admin
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from kb.admin import ReadOnly, number_of
+from kb.models import Chunk
+from search.models import Index, IndexedDocument, Preset, Vector
+
+STATES = {Index.State.SERVING: "success", Index.State.BUILDING: "info", Index.State.RETIRED: ""}
+
+
+@admin.register(Index)
+class IndexAdmin(ReadOnly, ModelAdmin):
+    list_display = ("knowledge_base", "state_label", "preset", "dimension", "chunking", "number_documents",
+                    "number_chunks", "in_use", "epoch", "served_at")  # fmt: skip
+    list_filter = (("state", ChoicesDropdownFilter), "store_ready", ("knowledge_base", RelatedDropdownFilter))
+    list_filter_submit = True
+    list_select_related = ("knowledge_base", "preset", "chunking")
+    search_fields = ("knowledge_base__name", "preset__name")
+    fields = ("knowledge_base", "state", "preset", "dimension", "chunking", "number_documents", "number_chunks",
+              "number_vectors", "store_ready", ("collection", "epoch"), ("created_at", "served_at"))  # fmt: skip
+    readonly_fields = ("number_documents", "number_chunks", "number_vectors", "collection")
+    actions = ("rebuild",)
+
+    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Index]:
+        inside = IndexedDocument.objects.filter(index=OuterRef("pk")).order_by().values("index")
+        chunks = Subquery(inside.annotate(n=Sum("chunks")).values("n"), output_field=IntegerField())
+        return (
+            super()
+            .get_queryset(request)
+            .filter(knowledge_base__deleted_at=None)
+            .annotate(
+                documents_inside=number_of(IndexedDocument.objects.all(), "index"), chunks_inside=Coalesce(chunks, 0)
+            )
+        )
+
+    @display(description=_("state"), ordering="state", label=STATES)
+    def state_label(self, index: Index) -> tuple[str, str]:
+        return index.state, index.get_state_display()
+
+    @display(description=_("documents"), ordering="documents_inside")
+    def number_documents(self, index: Index) -> int:
+        return index.documents_inside
+
+    @display(description=_("passages"), ordering="chunks_inside")
+    def number_chunks(self, index: Index) -> int:
+        return index.chunks_inside
+
+    @display(description=_("vectors"))
+    def number_vectors(self, index: Index) -> int:
+        """Equal passages share a vector, so there may be fewer of them."""
+        digests = Chunk.objects.filter(
+            chunking=index.chunking_id, document__deleted_at=None, document__knowledge_base=index.knowledge_base_id
+        ).values("digest")
+        return Vector.objects.filter(preset=index.preset_id, digest__in=digests).count()
+
+    @display(
+        description=_("nearest-neighbour index"), ordering="store_ready", label={"on": "success", "off": "warning"}
+    )
+    def in_use(self, index: Index) -> tuple[str, str]:
+        return ("on", _("in use")) if index.store_ready else ("off", _("being rebuilt"))
+
+    @display(description=_("collection"))
+    def collection(self, index: Index) -> str:
+        return index.collection
+
+    @admin.action(description=_("Rebuild from the stored vectors"), permissions=["view"])
+    def rebuild(self, request: HttpRequest, queryset: QuerySet[Index]) -> None:
+        """Embeds nothing; search is exact, over the stored vectors, until it is done."""
+        from search.generations import suspend
+
+        chosen = list(queryset.exclude(state=Index.State.RETIRED))
+        for index in chosen:
+            suspend(index)
+        n = len(chosen)
+        said = ngettext("%(n)d index will be rebuilt shortly.", "%(n)d indexes will be rebuilt shortly.", n)
+        self.message_user(request, said % {"n": n})
+
+
+@admin.register(Preset)
+class PresetAdmin(ModelAdmin):
+    list_display = ("name", "engine", "model", "dimension", "max_tokens", "number_indexes", "number_vectors")
+    search_fields = ("name", "model")
+    fields = ("name", "engine", ("model", "revision"), ("dimension", "max_tokens"), "query_instruction",
+              "document_instruction", "url", "fingerprint")  # fmt: skip
+    shaping = ("engine", "model", "revision", "dimension", "max_tokens", "document_instruction")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Preset | None = None) -> tuple[str, ...]:
+        """What shapes the vectors stays as it is once there may be vectors: another shape is another preset."""
+        return ("fingerprint", *self.shaping) if obj else ("fingerprint",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Preset]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                indexes_here=number_of(Index.objects.all(), "preset"),
+                vectors_here=number_of(Vector.objects.all(), "preset"),
+            )
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Preset | None = None) -> bool:
+        return obj is not None and not obj.indexes.exists()
+
+    @display(description=_("indexes"), ordering="indexes_here")
+    def number_indexes(self, preset: Preset) -> int:
+        return preset.indexes_here
+
+    @display(description=_("vectors"), ordering="vectors_here")
+    def number_vectors(self, preset: Preset) -> int:
+        return preset.vectors_here
