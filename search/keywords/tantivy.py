@@ -1,0 +1,211 @@
+"""Find passages by their words with tantivy, in a folder of the data folder."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import tantivy
+from django.conf import settings
+
+from search.keywords import Entry, Hit, KeywordError
+from search.keywords.tokens import tokens_of
+
+log = logging.getLogger(__name__)
+
+STEMS = "stems"
+BOOSTS = {"text": 1.0, "heading": 0.3, "title": 0.3}
+HEAP = 32_000_000  # bytes for the one thread that writes; tantivy's least is 15 MB
+LOCK_SECONDS = 30
+PAGE = 1000
+MOST_QUERY_TOKENS = 128
+SIGNS_OF_DAMAGE = ("orrupt", "DoesNotExist", "does not match", "ncompatible", "not supported", "No such file")
+
+
+class TantivyIndex:
+    """A folder of tantivy segments. Opening costs about a millisecond, reloading a twentieth of one."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or settings.KB_DATA / "keywords"
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        with self._writer() as writer:
+            for entry in entries:
+                writer.delete_documents_by_term("key", _key(entry.index_id, entry.chunk_id))
+                writer.add_document(_document(entry))
+
+    def remove(self, chunk_ids: Sequence[int]) -> None:
+        if not chunk_ids:
+            return
+        with self._writer() as writer:
+            writer.delete_documents_by_query(tantivy.Query.term_set_query(SCHEMA, "chunk", list(chunk_ids)))
+
+    def remove_index(self, index_id: int) -> None:
+        with self._writer() as writer:
+            writer.delete_documents_by_query(tantivy.Query.term_query(SCHEMA, "index", index_id))
+
+    def best(self, words: str, *, indexes: Sequence[int], limit: int) -> list[Hit]:
+        tokens = query_tokens(words)
+        if not tokens or not indexes or limit < 1:
+            return []
+        return self._search(_within(indexes, _any_of(tokens)), limit)
+
+    def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
+        absent = set(chunk_ids)
+        for start in range(0, len(chunk_ids), PAGE):
+            keys = [_key(index_id, chunk_id) for chunk_id in chunk_ids[start : start + PAGE]]
+            query = tantivy.Query.term_set_query(SCHEMA, "key", keys)
+            absent -= {hit.chunk_id for hit in self._search(query, len(keys))}
+        return absent
+
+    def count(self, index_id: int) -> int:
+        if not (self.folder / "meta.json").exists():
+            return 0
+        with _translated():
+            query = tantivy.Query.term_query(SCHEMA, "index", index_id)
+            return self._searcher().search(query, 1, count=True).count
+
+    def _search(self, query: tantivy.Query, limit: int) -> list[Hit]:
+        """The best of a query; equal scores go by chunk, so that the order is always the same."""
+        if not (self.folder / "meta.json").exists():  # before the first passage, or deleted by hand
+            return []
+        with _translated():
+            searcher = self._searcher()
+            found = searcher.search(query, limit, count=False).hits
+            chunk_ids = searcher.fast_field_values("chunk", [address for _, address in found])
+        hits = [Hit(int(chunk_id), float(score)) for (score, _), chunk_id in zip(found, chunk_ids, strict=True)]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
+
+    def _searcher(self) -> tantivy.Searcher:
+        """The index as the last commit of any process left it."""
+        index = _opened(self.folder)
+        index.reload()
+        return index.searcher()
+
+    @contextmanager
+    def _writer(self) -> Iterator[tantivy.IndexWriter]:
+        """The writer, for one commit. Its lock is the system's, so that of a killed process is free at once."""
+        with _translated():
+            writer = self._locked_writer(time.monotonic() + LOCK_SECONDS)
+            try:
+                yield writer
+                writer.commit()
+            finally:
+                writer.wait_merging_threads()  # gives the lock back
+
+    def _locked_writer(self, deadline: float) -> tantivy.IndexWriter:
+        while True:
+            try:
+                return self._sound_index().writer(HEAP, 1)
+            except ValueError as error:
+                if "LockBusy" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def _sound_index(self) -> tantivy.Index:
+        """The index; an empty one in place of a damaged one, which its owner fills again by asking what is missing."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            index = _opened(self.folder)
+            index.reload()
+        except BaseException as error:
+            if not _is_damage(error):
+                raise
+            log.warning("The keyword index in %s is damaged (%s) and begins again, empty.", self.folder, error)
+            _set_aside(self.folder)
+            index = _opened(self.folder)
+        return index
+
+
+def query_tokens(words: str) -> list[str]:
+    """The tokens of a question, stemmed as those of the passages are, each once, in order, at most 128."""
+    return list(dict.fromkeys(_analyzer().analyze(" ".join(tokens_of(words)))))[:MOST_QUERY_TOKENS]
+
+
+@cache
+def _analyzer() -> tantivy.TextAnalyzer:
+    """Splits at spaces and stems English; the cutting into tokens is ours (tokens.py)."""
+    whitespace = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    return whitespace.filter(tantivy.Filter.stemmer("english")).build()
+
+
+def _schema() -> tantivy.Schema:
+    """`key` names a chunk in an index: two indexes that are cut alike share their chunks."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("key", tokenizer_name="raw", index_option="basic")
+    builder.add_unsigned_field("chunk", indexed=True, fast=True)
+    builder.add_unsigned_field("index", indexed=True, fast=True)
+    for field in BOOSTS:
+        builder.add_text_field(field, tokenizer_name=STEMS, index_option="freq")
+    return builder.build()
+
+
+SCHEMA = _schema()
+
+
+@cache
+def _opened(folder: Path) -> tantivy.Index:
+    """This process's handle on the index, made empty if there is none."""
+    index = tantivy.Index(SCHEMA, path=str(folder))
+    index.register_tokenizer(STEMS, _analyzer())
+    index.config_reader("manual")
+    return index
+
+
+def _set_aside(folder: Path) -> None:
+    """Take a damaged index out of the way in one step, then delete it."""
+    _opened.cache_clear()
+    damaged = folder.with_name(f"{folder.name}.damaged-{time.time_ns()}")
+    folder.rename(damaged)
+    folder.mkdir(mode=0o700)
+    shutil.rmtree(damaged)
+
+
+def _key(index_id: int, chunk_id: int) -> str:
+    return f"{index_id}/{chunk_id}"
+
+
+def _document(entry: Entry) -> tantivy.Document:
+    fields = {field: " ".join(tokens_of(getattr(entry, field))) for field in BOOSTS}
+    numbers = {"chunk": entry.chunk_id, "index": entry.index_id}
+    return tantivy.Document.from_dict(fields | numbers | {"key": _key(entry.index_id, entry.chunk_id)}, SCHEMA)
+
+
+def _any_of(tokens: Sequence[str]) -> tantivy.Query:
+    """BM25 over every field, a field's part weighted by its boost."""
+    terms = (
+        tantivy.Query.boost_query(tantivy.Query.term_query(SCHEMA, field, token, "freq"), boost)
+        for token in tokens
+        for field, boost in BOOSTS.items()
+    )
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+
+
+def _within(indexes: Sequence[int], query: tantivy.Query) -> tantivy.Query:
+    scope = tantivy.Query.const_score_query(tantivy.Query.term_set_query(SCHEMA, "index", list(indexes)), 0.0)
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, scope), (tantivy.Occur.Must, query)])
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether the files themselves are wrong, rather than the disk full, the lock busy or the process stopping."""
+    if type(error).__name__ == "PanicException":
+        return True
+    return isinstance(error, ValueError) and any(sign in str(error) for sign in SIGNS_OF_DAMAGE)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """tantivy's errors as ours; its panics are no Exception, so they are told apart by name."""
+    try:
+        yield
+    except KeywordError:
+        raise
+    except (ValueError, OSError) as error:
+        raise KeywordError(f"The keyword index does not answer: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise KeywordError(f"The keyword index failed: {error}") from error

@@ -1,0 +1,41 @@
+"""Cut text into the tokens that keyword search compares."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+# Han, kana and Hangul: scripts written without spaces, or whose words carry endings that a stemmer of ours does not know
+CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>[^\W{CJK}]+(?:(?:[-./@:#+&]|['\u2019])?[^\W{CJK}]+)*(?:\+\+|#)?)")
+PART = re.compile(r"[^\W_]+")
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+MOST_CHARACTERS = 60  # a longer run is data (base64, hashes in a row), which nobody types
+
+
+def tokens_of(text: str) -> Iterator[str]:
+    """The tokens of a text in reading order, lower case, none with a space in it.
+
+    CJK runs give each character and each pair of neighbours; words are kept as they stand, and what is put together
+    (`INV-2024-0031`, `max_batch_size`, `HttpClient`) gives the whole as well as its parts.
+    """
+    for run in RUN.finditer(unicodedata.normalize("NFKC", text)):
+        if run["cjk"]:
+            yield from _characters_and_pairs(run["cjk"])
+        else:
+            yield from _whole_and_parts(run["word"])
+
+
+def _characters_and_pairs(run: str) -> Iterator[str]:
+    for place, character in enumerate(run):
+        yield character
+        if place + 1 < len(run):
+            yield run[place : place + 2]
+
+
+def _whole_and_parts(word: str) -> Iterator[str]:
+    whole = word.replace("\u2019", "'").casefold().removesuffix("'s")
+    parts = [part.casefold() for run in PART.findall(word) for part in HUMP.split(run)]
+    if len(whole) <= MOST_CHARACTERS:
+        yield whole
+    if len(parts) > 1:
+        yield from (part for part in parts if len(part) <= MOST_CHARACTERS)
