@@ -16,7 +16,7 @@ from django.utils import timezone
 from kb.models import Document
 
 
-class LeaseLost(Exception):  # noqa: N818 - an event, not a fault
+class LeaseLost(Exception):
     """The document was cancelled, deleted, or given to another worker: stop, and write nothing."""
 
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 PAGE = 1000
 
 
-class NotFindable(Exception):  # noqa: N818 - reads as a fact
+class NotFindable(Exception):
     """What was put into the index could not be read back."""
 
 

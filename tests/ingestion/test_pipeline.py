@@ -1,0 +1,246 @@
+"""A file comes in, is parsed, cut, embedded and found; or it fails with a sentence. Run twice, nothing changes."""
+
+import io
+
+import pytest
+from django.db.models import Q
+from django.utils import timezone
+
+from ingestion import embed, lease, pipeline, purge
+from ingestion.errors import IngestionError
+from ingestion.receive import clean_folder, clean_name, receive
+from kb.files import path_of
+from kb.models import Chunk, Document
+from search.models import Index, IndexedDocument, Vector
+
+TEXT = "# Rules\n\nThe kiln opens at noon.\n\nGlazes are mixed on Tuesdays.\n"
+Status, Stage = Document.Status, Document.Stage
+
+
+def send(handbook, text=TEXT, name="rules.md", **more):
+    return receive(io.BytesIO(text.encode()), knowledge_base=handbook, user=more.pop("user", None), name=name, **more)
+
+
+@pytest.fixture
+def document(handbook, embedder):
+    return send(handbook).document
+
+
+def work(document=None):
+    """What the workers do, one after the other."""
+    for pk in Document.objects.filter(status=Status.QUEUED, stage=Stage.PARSING).values_list("pk", flat=True):
+        pipeline.parse_document(str(pk))
+    embed.embed_missing()
+    if document:
+        document.refresh_from_db()
+
+
+def test_a_file_becomes_ready_with_text_vectors_and_a_place_in_the_index(document):
+    work(document)
+    assert (document.status, document.error) == (Status.READY, "")
+    assert document.title == "Rules"
+    chunks = list(document.chunks.all())
+    assert "The kiln opens at noon." in chunks[0].text
+    assert Vector.objects.filter(digest__in=[chunk.digest for chunk in chunks]).count() == len(chunks)
+    assert IndexedDocument.objects.get(document=document).chunks == len(chunks)
+
+
+def test_the_text_of_a_chunk_is_its_slice_of_the_documents_text(document):
+    work(document)
+    text = "\n\n".join(document.sections.values_list("text", flat=True))
+    for chunk in document.chunks.all():
+        assert text[chunk.start : chunk.end] == chunk.text
+
+
+def test_running_every_task_ten_times_changes_nothing(document, embedder):
+    work(document)
+    before = list(Chunk.objects.values_list("pk", "text")), len(embedder.embedded), document.ready_at
+    for _ in range(10):
+        pipeline.parse_document(str(document.pk))
+        embed.embed_missing()
+    document.refresh_from_db()
+    assert (list(Chunk.objects.values_list("pk", "text")), len(embedder.embedded), document.ready_at) == before
+
+
+def test_the_same_content_is_the_same_document(handbook, document):
+    again = send(handbook, name="copy.md")
+    assert (again.is_new, again.document.pk) == (False, document.pk)
+    assert Document.objects.count() == 1
+
+
+def test_a_second_knowledge_base_with_the_same_file_embeds_nothing(document, embedder, alice):
+    from kb.models import KnowledgeBase
+
+    work(document)
+    embedded = len(embedder.embedded)
+    other = KnowledgeBase.objects.create(name="Copy")
+    twin = send(other).document
+    work(twin)
+    assert twin.status == Status.READY
+    assert len(embedder.embedded) == embedded
+
+
+def test_sending_a_failed_file_again_tries_it_again(handbook, document):
+    Document.objects.update(status=Status.FAILED, error="It did not work.")
+    again = send(handbook)
+    again.document.refresh_from_db()
+    assert (again.document.status, again.document.error) == (Status.QUEUED, "")
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(b"", "This file is empty."), (b"x" * 2_000_000, "larger than")])
+def test_what_cannot_be_taken_is_refused_with_a_sentence_and_leaves_nothing(
+    handbook, embedder, settings, content, sentence
+):
+    settings.KB_MAX_UPLOAD_MB = 1
+    with pytest.raises(IngestionError, match=sentence):
+        receive(io.BytesIO(content), knowledge_base=handbook, user=None, name="a.txt")
+    assert not Document.objects.exists()
+    assert not list((settings.KB_DATA / "tmp").iterdir())
+
+
+def test_a_document_without_text_fails_with_a_sentence(handbook, embedder):
+    blank = send(handbook, text="   \n \n", name="blank.txt").document
+    work(blank)
+    assert blank.status == Status.FAILED
+    assert blank.error.endswith(".")
+
+
+def test_a_failure_does_not_hold_up_the_next_document(handbook, embedder):
+    send(handbook, text="  \n", name="blank.txt")
+    good = send(handbook).document
+    work(good)
+    assert good.status == Status.READY
+
+
+def test_an_unforeseen_fault_is_tried_three_times_and_then_told(document, monkeypatch):
+    def explode(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pipeline, "parse", explode)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            pipeline.parse_document(str(document.pk))
+    document.refresh_from_db()
+    assert document.status == Status.FAILED
+    assert "unforeseen" in document.error
+
+
+def test_a_text_that_the_model_refuses_fails_its_document(handbook, embedder):
+    bad = send(handbook, text="This is unembeddable.", name="bad.txt").document
+    work(bad)
+    assert (bad.status, bad.error) == (Status.FAILED, "The model refuses this text.")
+
+
+def test_cancelling_takes_the_document_away_from_its_worker(document):
+    lease.claim(Q(pk=document.pk), "one:1:a")
+    assert pipeline.cancel(document)
+    with pytest.raises(lease.LeaseLost):
+        lease.write(document, "one:1:a", title="Too late")
+    work(document)
+    assert document.status == Status.CANCELLED
+
+
+def test_a_cancelled_document_is_queued_again_from_the_start(document):
+    pipeline.cancel(document)
+    assert pipeline.retry(document)
+    work(document)
+    assert document.status == Status.READY
+
+
+def test_reingesting_keeps_the_document_and_embeds_nothing_again(document, embedder):
+    work(document)
+    embedded = len(embedder.embedded)
+    assert pipeline.reingest(document)
+    work(document)
+    assert document.status == Status.READY
+    assert len(embedder.embedded) == embedded
+
+
+def test_a_deleted_document_leaves_no_trace(document, settings):
+    work(document)
+    file = path_of(document.sha256)
+    pipeline.delete(document)
+    purge.purge_deleted()
+    assert not Document.objects.exists()
+    assert not Chunk.objects.exists()
+    assert not Vector.objects.exists()
+    import os
+
+    os.utime(file, (0, 0))
+    purge.sweep_files()
+    assert not file.exists()
+
+
+def test_a_vector_that_another_document_needs_survives(handbook, document, alice):
+    from kb.models import KnowledgeBase
+
+    work(document)
+    other = KnowledgeBase.objects.create(name="Copy")
+    twin = send(other).document
+    work(twin)
+    pipeline.delete(document)
+    purge.purge_deleted()
+    assert Vector.objects.exists()
+    assert path_of(twin.sha256).exists()
+
+
+def test_deleting_an_archive_deletes_what_came_in_it(handbook, embedder):
+    archive = Document.objects.create(
+        knowledge_base=handbook, title="a", name="a.zip", media_type="application/zip", size=1, sha256="1" * 64
+    )
+    send(handbook, parent=archive)
+    pipeline.delete(archive)
+    assert not Document.objects.filter(deleted_at=None).exists()
+
+
+def test_a_deleted_knowledge_base_goes_with_everything_in_it(handbook, document):
+    from kb.models import KnowledgeBase
+
+    work(document)
+    KnowledgeBase.objects.filter(pk=handbook.pk).update(deleted_at=timezone.now())
+    purge.purge_deleted()
+    purge.purge_deleted()
+    assert not KnowledgeBase.objects.filter(pk=handbook.pk).exists()
+    assert not Index.objects.exists()
+    assert not Vector.objects.exists()
+
+
+def test_another_passage_length_builds_a_generation_beside_the_serving_one(handbook, document):
+    from ingestion.reconcile import start_generations
+
+    work(document)
+    old = Index.objects.get(state=Index.State.SERVING)
+    handbook.chunk_tokens = 40
+    handbook.save()
+    start_generations()
+    assert Index.objects.get(state=Index.State.SERVING) == old
+    embed.embed_missing()
+    new = Index.objects.get(state=Index.State.SERVING)
+    assert (new.pk != old.pk, new.chunking.tokens) == (True, 40)
+    purge.purge_deleted()
+    assert not Chunk.objects.exclude(chunking=new.chunking).exists()
+    assert IndexedDocument.objects.filter(index=new, document=document).exists()
+
+
+def test_many_documents_share_a_round():
+    work = [embed.Work(n, str(n), tokens, None) for n, tokens in enumerate(sorted([5, 200, 10, 10, 120, 64]))]
+    sizes = [[item.tokens for item in batch] for batch in embed.batches(work, 130)]
+    assert sizes == [[5, 10, 10], [64], [120], [200]]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\win.txt", "win.txt"),
+        ("a\x00b\u202e.txt", "ab.txt"),
+        ("x" * 400 + ".pdf", "x" * 251 + ".pdf"),
+        ("", "untitled"),
+    ],
+)
+def test_names_lose_what_could_do_harm(given, kept):
+    assert clean_name(given) == kept
+
+
+def test_folders_cannot_lead_out():
+    assert clean_folder("/../docs/./a//..") == "docs/a"

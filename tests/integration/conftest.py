@@ -1,0 +1,21 @@
+"""Real processes: Redis, Chroma, web, workers and reconciler."""
+
+import pytest
+
+from tests.integration.lectern import Lectern
+
+
+@pytest.fixture(scope="module")
+def lectern(tmp_path_factory):
+    running = Lectern(tmp_path_factory.mktemp("lectern") / "data")
+    running.data.mkdir()
+    running.start()
+    yield running
+    if running.process and running.process.poll() is None:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def api(lectern):
+    with lectern.api() as client:
+        yield client
