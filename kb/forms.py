@@ -1,0 +1,135 @@
+"""What people may fill in about themselves and about knowledge bases."""
+
+from django import forms
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
+
+from kb.models import ApiKey, Invitation, KnowledgeBase, Role, User
+
+SHORTEST_PASSAGE, LONGEST_PASSAGE = 32, 8000  # tokens; the model's own limit holds besides
+
+
+class NewPersonForm(UserCreationForm):
+    """An account with which somebody can sign in at once."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = _("Letters, digits and @ . + - _")
+        self.fields["password1"].help_text = _("At least 10 characters, and none of the common ones.")
+        self.fields["password2"].help_text = ""
+
+    def administrator(self) -> User:
+        """The new person as the installation's administrator."""
+        user = self.save(commit=False)
+        user.is_staff = user.is_superuser = True
+        user.save()
+        return user
+
+
+class AccountForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name", "email", "language", "theme")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["language"].choices = [("", _("as the browser")), *self.fields["language"].choices[1:]]
+
+
+class ApiKeyForm(forms.ModelForm):
+    class Meta:
+        model = ApiKey
+        fields = ("name",)
+        help_texts = {"name": _("What will use it, for example: backup script.")}
+
+
+class KnowledgeBaseForm(forms.ModelForm):
+    """A new knowledge base: what it is called, what it is for, who sees it."""
+
+    class Meta:
+        model = KnowledgeBase
+        fields = ("name", "description", "open_to_everyone")
+        widgets = {"description": forms.Textarea(attrs={"rows": 2})}
+
+
+class SettingsForm(KnowledgeBaseForm):
+    """Also how its documents are cut into passages."""
+
+    class Meta(KnowledgeBaseForm.Meta):
+        fields = (*KnowledgeBaseForm.Meta.fields, "chunk_tokens", "chunk_overlap")
+
+    chunk_tokens = forms.IntegerField(
+        label=_("passage length"),
+        min_value=SHORTEST_PASSAGE,
+        max_value=LONGEST_PASSAGE,
+        help_text=_("Tokens in a passage at the most; never more than the model reads."),
+    )
+    chunk_overlap = forms.IntegerField(
+        label=_("overlap"), min_value=0, help_text=_("Tokens that a passage repeats from the one before it.")
+    )
+
+    def clean(self):
+        values = super().clean()
+        tokens, overlap = values.get("chunk_tokens"), values.get("chunk_overlap")
+        if tokens is not None and overlap is not None and overlap * 2 > tokens:
+            self.add_error("chunk_overlap", _("The overlap can be half of the passage length at the most."))
+        return values
+
+
+class DeleteForm(forms.Form):
+    """Deleting a knowledge base takes typing its name."""
+
+    name = forms.CharField(label=_("name"), widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args, knowledge_base: KnowledgeBase, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.knowledge_base = knowledge_base
+
+    def clean_name(self):
+        if self.cleaned_data["name"] != self.knowledge_base.name.strip():
+            raise forms.ValidationError(_("This is not its name."))
+        return self.cleaned_data["name"]
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(label=_("role"), choices=Role.choices)
+
+
+class MemberForm(RoleForm):
+    """Choose a person or a group. `cleaned_data["member"]` is the User or Group itself."""
+
+    member = forms.ChoiceField(label=_("person or group"))
+    field_order = ("member", "role")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._known = {f"user-{user.pk}": user for user in User.objects.filter(is_active=True)}
+        people = [(key, f"{user} ({user.username})" if user.get_full_name() else user.username)
+                  for key, user in self._known.items()]  # fmt: skip
+        groups = {f"group-{group.pk}": group for group in Group.objects.order_by("name")}
+        self._known |= groups
+        choices = [("", _("choose")), (_("People"), people)]
+        if groups:
+            choices.append((_("Groups"), [(key, group.name) for key, group in groups.items()]))
+        self.fields["member"].choices = choices
+
+    def clean_member(self) -> User | Group:
+        return self._known[self.cleaned_data["member"]]
+
+
+class InvitationForm(forms.ModelForm):
+    class Meta:
+        model = Invitation
+        fields = ("email", "knowledge_base", "role")
+        labels = {"role": _("role there")}
+        help_texts = {"email": _("Only to remember whom it was for. Nothing is sent.")}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["knowledge_base"].queryset = KnowledgeBase.objects.filter(deleted_at=None)
+        self.fields["knowledge_base"].empty_label = _("none for now")
