@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Han, kana and Hangul: scripts written without spaces, or whose words carry endings that a stemmer of ours does not know
+# Han, kana and Hangul: written without spaces, or with endings on the words that no stemmer here knows
 CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>[^\W{CJK}]+(?:(?:[-./@:#+&]|['\u2019])?[^\W{CJK}]+)*(?:\+\+|#)?)")
 PART = re.compile(r"[^\W_]+")

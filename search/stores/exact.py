@@ -99,8 +99,8 @@ def matrix_of(index: Index) -> Matrix:
 def _state(index: Index) -> tuple:
     """What changes whenever a document comes into the index or leaves it: two numbers out of small rows."""
     documents = IndexedDocument.objects.filter(index=index, document__deleted_at=None)
-    counted = documents.aggregate(documents=Count("pk"), newest=Max("pk"))
-    return (index.dimension, index.preset_id, index.chunking_id, counted["documents"], counted["newest"])
+    counted = documents.aggregate(documents=Count("pk"), newest=Max("indexed_at"))
+    return (index.created_at, index.dimension, counted["documents"], counted["newest"])
 
 
 def _load(index: Index, state: tuple) -> Matrix:

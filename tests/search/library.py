@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from kb.models import Chunk, Chunking, Document, KnowledgeBase
 from search.models import Index, IndexedDocument, Preset, Vector
+from search.vectors import encode
 
 DIMENSION = 8
 _number = itertools.count(1)
@@ -44,29 +45,30 @@ def add_document(index: Index, *texts: str, title: str = "Title", vectors=None, 
         knowledge_base=index.knowledge_base, title=title, name="file.txt", media_type="text/plain", size=1,
         sha256=hashlib.sha256(str(next(_number)).encode()).hexdigest(), status=Document.Status.READY,
     )  # fmt: skip
-    chunks, start = [], 0
-    for ordinal, text in enumerate(texts):
-        digest = hashlib.sha256("\n".join([title, *heading_path, text]).encode()).hexdigest()
-        chunks.append(
-            Chunk(
-                document=document,
-                chunking=index.chunking,
-                ordinal=ordinal,
-                text=text,
-                start=start,
-                end=start + len(text),
-                tokens=len(text.split()),
-                digest=digest,
-                heading_path=list(heading_path),
-            )  # fmt: skip
-        )
-        start += len(text) + 2
-    document.listed = Chunk.objects.bulk_create(chunks)
+    document.listed = Chunk.objects.bulk_create(_chunks(document, index, texts, heading_path))
     for chunk, vector in zip(document.listed, vectors or [], strict=False):
-        Vector.objects.update_or_create(
-            preset=index.preset,
-            digest=chunk.digest,
-            defaults={"data": vector.astype("<f4").tobytes(), "tokens_read": 1},
-        )
+        kept = {"data": encode(vector), "tokens_read": 1}
+        Vector.objects.update_or_create(preset=index.preset, digest=chunk.digest, defaults=kept)
     IndexedDocument.objects.create(index=index, document=document, chunks=len(texts))
     return document
+
+
+def _chunks(document: Document, index: Index, texts, heading_path) -> list[Chunk]:
+    """The texts as chunks, with two line ends between one and the next."""
+    starts = itertools.accumulate((len(text) + 2 for text in texts), initial=0)
+    context = " > ".join((document.title, *heading_path))
+    return [
+        Chunk(
+            document=document,
+            chunking=index.chunking,
+            ordinal=ordinal,
+            text=text,
+            context=context,
+            start=start,
+            end=start + len(text),
+            tokens=len(text.split()),
+            digest=hashlib.sha256(f"{context}\n{text}".encode()).hexdigest(),
+            heading_path=list(heading_path),
+        )
+        for ordinal, (text, start) in enumerate(zip(texts, starts, strict=False))
+    ]
