@@ -7,3 +7,6 @@ from django.utils.translation import gettext_lazy as _
 class KbConfig(AppConfig):
     name = "kb"
     verbose_name = _("Knowledge bases")
+
+    def ready(self) -> None:
+        from kb import checks  # noqa: F401  registers them

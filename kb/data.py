@@ -4,13 +4,20 @@ import os
 import secrets
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 FOLDERS = ("files", "run", "tmp", "log", "pages", "keywords")
 
 
 def prepare_data_folder(data: Path) -> None:
     """Make the data folder and its parts, readable by their owner alone."""
     for folder in (data, *(data / name for name in FOLDERS)):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"The data folder {folder} cannot be made: {error.strerror}. See KB_DATA."
+            ) from None
 
 
 def secret_key(data: Path) -> str:

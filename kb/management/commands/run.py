@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError, connection
 
@@ -53,16 +54,16 @@ def start(launcher: Launcher) -> None:
     first = [name for name in launcher.running if name in FIRST]
     for name in first:
         launcher.start(name)
-    prepare()
+    prepare(launcher)
     rest = [name for name in launcher.running if name not in first]
     for name in rest if not launcher.stopping else ():
         launcher.start(name)
     launcher.wait_until_ready([*first, *rest])
 
 
-def prepare() -> None:
+def prepare(launcher: Launcher) -> None:
     """Check the settings, migrate the database, put the static files where the web server finds them."""
-    call_command("check", fail_level="ERROR")
+    check_settings(launcher)
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:
@@ -71,15 +72,25 @@ def prepare() -> None:
     call_command("collectstatic", verbosity=0, interactive=False)
 
 
+def check_settings(launcher: Launcher) -> None:
+    """A wrong setting ends the start with its sentence; a doubtful one is told."""
+    for found in run_checks():
+        text = f"{found.msg} {found.hint or ''}".strip()
+        if found.is_serious():
+            raise LaunchError(text)
+        if str(found.id).startswith("kb."):
+            launcher.say(text)
+
+
 def check_address(host: str, port: int) -> None:
     try:
         socket.getaddrinfo(host, port)
     except OSError:
         raise LaunchError(f"KB_HOST={host} is no address of this machine.") from None
     if not is_free(host, port):
-        other = port + 1 if port < 65535 else 8000
         raise LaunchError(
-            f"Port {port} on {host} is taken by another program. Stop it, or choose another port: KB_PORT={other} make run"
+            f"Port {port} on {host} is taken by another program. Stop it, or choose another port, "
+            f"for example: KB_PORT={port + 1 if port < 65535 else 8000} make run"
         )
 
 
