@@ -1,0 +1,150 @@
+"""Check an answer's numbers and say which sentences of which passages it rests on."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from search.passage import Passage
+from search.sentences import Sentence, split_sentences
+from search.terms import bag_of
+
+NUMBERS = re.compile(r"[ \t]*(?<!\\)\[\d{1,9}(?:\s*[,;，、]\s*\d{1,9})*\](?![(:])")
+CODE = re.compile(
+    r"(^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)|(?P<tick>`+)[^\n]*?(?P=tick))",
+    re.S | re.M,
+)
+LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s")
+SAME = 0.75  # of a sentence's terms stand in what the answer says
+
+
+@dataclass(frozen=True)
+class Source:
+    """A passage under the number by which an answer cites it, as a citation keeps it. Offsets as in Passage."""
+
+    number: int
+    chunk_id: int
+    document_id: UUID
+    title: str
+    text: str
+    start: int
+    end: int
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None
+    boxes: tuple[tuple[float, ...], ...] = ()
+    score: float = 0.0
+    ranks: dict[str, int] = field(default_factory=dict)
+    marks: tuple[tuple[int, int], ...] = ()
+    is_cited: bool = True
+
+
+def checked(answer: str, count: int) -> str:
+    """The answer with only those [n] that cite one of `count` passages; [1, 2] becomes [1][2]. Code stays as it is."""
+    return "".join(
+        part if is_code else NUMBERS.sub(lambda m: _kept(m, count), part) for part, is_code in _parts(answer)
+    )
+
+
+def _kept(match: re.Match, count: int) -> str:
+    numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", match.group()))
+    kept = [f"[{number}]" for number in numbers if 1 <= number <= count]
+    space = match.group()[: len(match.group()) - len(match.group().lstrip())]
+    return space + "".join(kept) if kept else ""
+
+
+def _parts(answer: str) -> Iterator[tuple[str, bool]]:
+    """The text outside and inside of code, in turn."""
+    at = 0
+    for code in CODE.finditer(answer):
+        yield answer[at : code.start()], False
+        yield code.group(), True
+        at = code.end()
+    yield answer[at:], False
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """The numbers that a text cites, each once, in the order in which they first stand there."""
+    prose = "".join(part for part, is_code in _parts(text) if not is_code)
+    found = (number for match in NUMBERS.finditer(prose) for number in re.findall(r"\d+", match.group()))
+    return tuple(dict.fromkeys(map(int, found)))
+
+
+def blocks_of(answer: str) -> list[str]:
+    """An answer's paragraphs, lists and blocks of code: what stands between blank lines outside of code."""
+    blocks = [""]
+    for part, is_code in _parts(answer):
+        first, *others = [part] if is_code else re.split(r"\n[ \t]*\n\s*", part)
+        blocks[-1] += first
+        blocks += others
+    return [block.strip("\n") for block in blocks if block.strip()]
+
+
+def without(answer: str, numbers: Collection[int]) -> str:
+    """The answer without what rests on these passages; with what cites nothing, as that may rest on them too."""
+    if not numbers:
+        return answer
+    kept = (
+        "\n".join(piece for piece in pieces_of(block) if _rests_on_others(piece, numbers))
+        for block in blocks_of(answer)
+    )
+    return "\n\n".join(block for block in kept if block)
+
+
+def _rests_on_others(piece: str, numbers: Collection[int]) -> bool:
+    cited = numbers_in(piece)
+    return bool(cited) and not set(cited) & set(numbers)
+
+
+def pieces_of(block: str) -> list[str]:
+    """The items of a list, or the whole block."""
+    lines = block.split("\n")
+    return lines if all(LIST_ITEM.match(line) for line in lines) else [block]
+
+
+def cite(answer: str, passages: Sequence[Passage]) -> tuple[Source, ...]:
+    """All passages as sources, numbered from 1; those that the answer cites carry the marks of what it says."""
+    said: dict[int, list[str]] = {}
+    for block in blocks_of(answer):
+        for piece in pieces_of(block):
+            for number in numbers_in(piece):
+                said.setdefault(number, []).append(piece)
+    return tuple(_source(number, passage, said.get(number, ())) for number, passage in enumerate(passages, 1))
+
+
+def _source(number: int, passage: Passage, said: Sequence[str]) -> Source:
+    return Source(
+        number=number, chunk_id=passage.chunk_id, document_id=passage.document_id, title=passage.title,
+        text=passage.text, start=passage.start, end=passage.end, heading_path=passage.heading_path, page=passage.page,
+        boxes=passage.boxes, score=passage.score, ranks=passage.ranks, marks=marks_of(passage, said),
+        is_cited=bool(said),
+    )  # fmt: skip
+
+
+def marks_of(passage: Passage, said: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """[start, end) in the document's text of the sentences that are said: nearly all of their terms stand there.
+
+    Where none is (an answer in other words), the one that shares most with what is said.
+    """
+    if not said:
+        return ()
+    sentences, bags = split_sentences(passage.text), [bag_of(piece) for piece in said]
+    shares = [max(_share(sentence, bag) for bag in bags) for sentence in sentences]
+    best = max(shares, default=0.0)
+    chosen = [s for s, share in zip(sentences, shares, strict=True) if share >= min(best, SAME) and share > 0]
+    return joined([(passage.start + s.start, passage.start + s.end) for s in chosen])
+
+
+def _share(sentence: Sentence, said: frozenset[str]) -> float:
+    terms = bag_of(sentence.text)
+    return len(terms & said) / len(terms) if terms else 0.0
+
+
+def joined(marks: Sequence[tuple[int, int]], gap: int = 1) -> tuple[tuple[int, int], ...]:
+    """Marks in order, those that touch or overlap made one."""
+    whole: list[tuple[int, int]] = []
+    for start, end in sorted(marks):
+        if whole and start <= whole[-1][1] + gap:
+            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        else:
+            whole.append((start, end))
+    return tuple(whole)

@@ -1,0 +1,27 @@
+"""Part a passage's text into what is marked and what is not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of plain text, to be escaped where it is shown."""
+
+    text: str
+    is_marked: bool
+
+
+def segments(text: str, start: int, marks: Iterable[Iterable[int]]) -> list[Segment]:
+    """All of the text, in order. It begins at offset `start` of the document's text, in which `marks` count too.
+
+    Marks that lie outside or overlap are cut to what is left of them.
+    """
+    pieces, at = [], 0
+    for first, last in sorted((int(a) - start, int(b) - start) for a, b in marks):
+        first, last = max(first, at), min(last, len(text))
+        if first < last:
+            pieces += [Segment(text[at:first], False), Segment(text[first:last], True)]
+            at = last
+    pieces.append(Segment(text[at:], False))
+    return [piece for piece in pieces if piece.text]
