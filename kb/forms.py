@@ -45,7 +45,7 @@ class ApiKeyForm(forms.ModelForm):
     class Meta:
         model = ApiKey
         fields = ("name",)
-        help_texts = {"name": _("What will use it, for example: backup script.")}
+        labels = {"name": _("What will use it, for example: backup script")}
 
 
 class KnowledgeBaseForm(forms.ModelForm):

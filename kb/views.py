@@ -26,11 +26,15 @@ def documents(*statuses: str) -> Count:
 @require_safe
 def knowledge_bases(request):
     Status = Document.Status  # noqa: N806
-    shelf = readable_by(request.user).annotate(
-        number=documents(),
-        number_ready=documents(Status.READY),
-        number_failed=documents(Status.FAILED),
-        number_unfinished=documents(Status.QUEUED, Status.RUNNING),
+    shelf = (
+        readable_by(request.user)
+        .annotate(
+            number=documents(),
+            number_ready=documents(Status.READY),
+            number_failed=documents(Status.FAILED),
+            number_unfinished=documents(Status.QUEUED, Status.RUNNING),
+        )
+        .order_by("name", "created_at")
     )
     return render(
         request,
