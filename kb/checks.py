@@ -6,11 +6,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.db import connection
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "9p"}
-)
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "afs", "ceph", "glusterfs", "fuse.sshfs", "9p"})
 SHORTEST_SECRET = 50  # characters; Django's own measure
 MOUNTS = Path("/proc/self/mounts")
 
@@ -21,9 +20,8 @@ def check_data_folder(app_configs, **kwargs) -> list[CheckMessage]:
     data = settings.KB_DATA
     if not os.access(data, os.W_OK | os.X_OK):
         return [Error(f"The data folder {data} cannot be written to.", hint="Set KB_DATA to another.", id="kb.E001")]
-    uses_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
     kind = file_system(data)
-    if uses_sqlite and kind in NETWORK_FILE_SYSTEMS:
+    if connection.vendor == "sqlite" and kind in NETWORK_FILE_SYSTEMS:
         return [
             Error(
                 f"The data folder {data} lies on a network file system ({kind}), where SQLite loses data.",

@@ -1,5 +1,6 @@
 """The data folder: where each thing lies in it."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -15,9 +16,7 @@ def prepare_data_folder(data: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise ImproperlyConfigured(
-                f"The data folder {folder} cannot be made: {error.strerror}. See KB_DATA."
-            ) from None
+            raise ImproperlyConfigured(f"The folder {folder} cannot be made: {error.strerror}. See KB_DATA.") from None
 
 
 def secret_key(data: Path) -> str:
@@ -27,10 +26,8 @@ def secret_key(data: Path) -> str:
         draft = data / f"secret_key.{os.getpid()}"
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(64), encoding="utf-8")
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, file)  # atomic: of two first starts at once, one wins and both use its key
-        except FileExistsError:
-            pass
         draft.unlink()
     return file.read_text(encoding="utf-8")
 

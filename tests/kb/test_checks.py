@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,10 +19,10 @@ def sentences(found) -> list[str]:
 
 def test_a_data_folder_on_a_network_file_system_is_refused_for_sqlite(settings, tmp_path, monkeypatch):
     settings.KB_DATA = tmp_path
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
     monkeypatch.setattr(checks, "file_system", lambda folder: "nfs4")
+    monkeypatch.setattr(checks, "connection", SimpleNamespace(vendor="sqlite"))
     assert "SQLite loses data" in sentences(checks.check_data_folder(None))[0]
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql"}}
+    monkeypatch.setattr(checks, "connection", SimpleNamespace(vendor="postgresql"))
     assert checks.check_data_folder(None) == []
 
 
@@ -64,7 +65,7 @@ def test_the_defaults_are_fine(settings):
     [
         ("KB_PORT", "many", "KB_PORT must be a whole number, not 'many'."),
         ("KB_DEBUG", "yep", "KB_DEBUG must be yes or no, not 'yep'."),
-        ("KB_DATA", "/dev/null/data", "The data folder /dev/null/data cannot be made: Not a directory. See KB_DATA."),
+        ("KB_DATA", "/dev/null/data", "The folder /dev/null/data cannot be made: Not a directory. See KB_DATA."),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_one_sentence(tmp_path, name, value, sentence):

@@ -10,6 +10,7 @@ from django.core.checks import run_checks
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError, connection
 
+from kb.collect import collect_static_files
 from kb.launch import Launcher, LaunchError, only_one
 from kb.models import User
 from kb.services import FIRST, STOP_ORDER, is_free, services, url
@@ -50,15 +51,16 @@ class Command(BaseCommand):
 
 
 def start(launcher: Launcher) -> None:
-    """Redis and Chroma come up while the database is brought up to date; then the rest, all at once."""
+    """Redis and Chroma, the database brought up to date, then the rest, all at once."""
     first = [name for name in launcher.running if name in FIRST]
     for name in first:
         launcher.start(name)
+    launcher.wait_until_ready(first)
     prepare(launcher)
     rest = [name for name in launcher.running if name not in first]
     for name in rest if not launcher.stopping else ():
         launcher.start(name)
-    launcher.wait_until_ready([*first, *rest])
+    launcher.wait_until_ready(rest)
 
 
 def prepare(launcher: Launcher) -> None:
@@ -69,7 +71,7 @@ def prepare(launcher: Launcher) -> None:
     except DatabaseError as error:
         raise LaunchError(f"The database cannot be used: {str(error).strip()}") from None
     connection.close()
-    call_command("collectstatic", verbosity=0, interactive=False)
+    collect_static_files()
 
 
 def check_settings(launcher: Launcher) -> None:
