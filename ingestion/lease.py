@@ -1,5 +1,6 @@
 """A lease on a document: who works on it, for how long, and that nobody else's writes count."""
 
+import logging
 import os
 import socket
 import threading
@@ -9,11 +10,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
 from kb.models import Document
+
+log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
@@ -58,9 +61,9 @@ def held_by(worker: str):
     )
 
 
-def write(document: Document, worker: str, **fields) -> None:
+def write(document: Document, holder: str, /, **fields) -> None:
     """Write to a document that is held. Raises LeaseLost, having written nothing, if it no longer is."""
-    if not held_by(worker).filter(pk=document.pk).order_by().update(**fields):
+    if not held_by(holder).filter(pk=document.pk).order_by().update(**fields):
         raise LeaseLost(document.pk)
     for name, value in fields.items():
         setattr(document, name, value)
@@ -83,7 +86,11 @@ def kept(worker: str) -> Iterator[None]:
 
     def renew() -> None:
         while not done.wait(settings.KB_LEASE_SECONDS / 4):
-            held_by(worker).order_by().update(lease_until=_until())
+            try:
+                held_by(worker).order_by().update(lease_until=_until())
+            except DatabaseError as error:  # there are three more chances before the lease ends
+                log.warning("Renewing a lease failed: %s", error)
+                connection.close()
         connection.close()
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)

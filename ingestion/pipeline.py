@@ -19,6 +19,7 @@ from kb.files import path_of
 from kb.models import Chunk, Chunking, Document, Section, digest_of
 from search.generations import wanted
 from search.models import IndexedDocument, Preset
+from search.place import take_out
 from search.tokenize import tokenizer_of
 
 log = logging.getLogger(__name__)
@@ -225,6 +226,7 @@ def chunks_of(document: Document, sections: list[Section], preset: Preset, chunk
 def _hand_over(document, worker, parsed: ParsedDocument, sections, chunks, notes: list[str]) -> None:
     """Put the new text in the old one's place and queue it for embedding, in one transaction."""
     now_ready = not chunks  # an archive: its members are documents of their own
+    replaced = list(document.chunks.values_list("pk", flat=True))
     with transaction.atomic():
         lease.write(
             document, worker, media_type=parsed.media_type, language=parsed.language, pages=parsed.pages,
@@ -238,5 +240,6 @@ def _hand_over(document, worker, parsed: ParsedDocument, sections, chunks, notes
         document.sections.all().delete()
         Section.objects.bulk_create(sections, batch_size=500)
         Chunk.objects.bulk_create(chunks, batch_size=500)
+    take_out(list(document.knowledge_base.indexes.all()), replaced)
     if not now_ready:
         ring(document)
