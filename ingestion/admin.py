@@ -1,6 +1,7 @@
 """Documents in the admin panel, and what can be done with them there."""
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -35,6 +36,7 @@ class ChunkInline(ReadOnly, TabularInline):
     per_page = 20
     tab = True
     hide_title = True
+    verbose_name_plural = _("passages")
     show_change_link = False
     can_delete = False
 
@@ -48,8 +50,8 @@ class ChunkInline(ReadOnly, TabularInline):
 
 @admin.register(Document)
 class DocumentAdmin(ReadOnly, ModelAdmin):
-    list_display = ("named", "knowledge_base", "state", "progress_said", "reason", "media_type", "bytes", "pages",
-                    "number_chunks", "created_at")  # fmt: skip
+    list_display = ("named", "knowledge_base", "state", "situation", "kind", "bytes", "pages", "number_chunks",
+                    "created_at")  # fmt: skip
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("stage", ChoicesDropdownFilter),
@@ -62,11 +64,11 @@ class DocumentAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("knowledge_base",)
     list_per_page = 50
     search_fields = ("title", "name", "error", "sha256")
-    fields = ("title", "knowledge_base", "state", "progress_said", "error", "note", "files", ("name", "folder"),
+    fields = ("title", "knowledge_base", "status", "situation", "note", "files", ("name", "folder"),
               ("media_type", "bytes", "language"), ("pages", "characters", "number_chunks"),
               ("attempt", "worker", "lease_until"), ("uploaded_by", "created_at", "ready_at"), "sha256",
               "parent")  # fmt: skip
-    readonly_fields = ("state", "progress_said", "files", "bytes", "number_chunks")
+    readonly_fields = ("situation", "files", "bytes", "number_chunks")
     inlines = (ChunkInline,)
     actions = ("retry", "reingest", "cancel")
 
@@ -86,19 +88,21 @@ class DocumentAdmin(ReadOnly, ModelAdmin):
     def state(self, document: Document) -> tuple[str, str]:
         return document.status, document.get_status_display()
 
-    @display(description=_("progress"))
-    def progress_said(self, document: Document) -> str:
+    @display(description=_("situation"), ordering="error")
+    def situation(self, document: Document) -> str:
+        """How far it is while it is in work, and the reason once it failed."""
         if not document.is_unfinished:
-            return "-"
+            return document.error or "-"
+        stage = document.get_stage_display()
         if not document.progress_total:
-            return document.get_stage_display()
-        said = _("%(stage)s, %(done)d of %(total)d")
-        numbers = {"done": document.progress, "total": document.progress_total}
-        return said % {"stage": document.get_stage_display(), **numbers}
+            return stage
+        numbers = {"stage": stage, "done": document.progress, "total": document.progress_total}
+        return _("%(stage)s, %(done)d of %(total)d") % numbers
 
-    @display(description=_("reason"), ordering="error")
-    def reason(self, document: Document) -> str:
-        return Truncator(document.error).chars(80) or "-"
+    @display(description=_("kind"), ordering="media_type")
+    def kind(self, document: Document) -> str:
+        """The end of the file's name, as the types' own names are long."""
+        return PurePosixPath(document.name).suffix[1:].upper() or document.media_type
 
     @display(description=_("size"), ordering="size")
     def bytes(self, document: Document) -> str:

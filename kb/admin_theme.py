@@ -37,6 +37,10 @@ def _page(title, icon: str, model: str) -> dict:
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
 
 
+def _icon(request) -> str:
+    return static("img/lectern.svg")
+
+
 def _stylesheet(request) -> str:
     return static("css/admin.css")
 
@@ -47,6 +51,7 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Administration"),
     "SITE_SYMBOL": "local_library",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "COLORS": {"base": PAPER, "primary": GREEN},

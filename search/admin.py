@@ -19,7 +19,7 @@ STATES = {Index.State.SERVING: "success", Index.State.BUILDING: "info", Index.St
 
 @admin.register(Index)
 class IndexAdmin(ReadOnly, ModelAdmin):
-    list_display = ("knowledge_base", "state_label", "preset", "dimension", "chunking", "number_documents",
+    list_display = ("knowledge_base", "state_label", "preset", "dimension", "cut", "number_documents",
                     "number_chunks", "in_use", "epoch", "served_at")  # fmt: skip
     list_filter = (("state", ChoicesDropdownFilter), "store_ready", ("knowledge_base", RelatedDropdownFilter))
     list_filter_submit = True
@@ -48,6 +48,10 @@ class IndexAdmin(ReadOnly, ModelAdmin):
     @display(description=_("state"), ordering="state", label=STATES)
     def state_label(self, index: Index) -> tuple[str, str]:
         return index.state, index.get_state_display()
+
+    @display(description=_("passage length"))
+    def cut(self, index: Index) -> str:
+        return f"{index.chunking.tokens} / {index.chunking.overlap}"
 
     @display(description=_("documents"), ordering="documents_inside")
     def number_documents(self, index: Index) -> int:

@@ -1,0 +1,78 @@
+"""Ask every service whether it is up, all at once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+import redis
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from kb.beats import alive
+from kb.data import chroma_url
+from kb.health import redis_url
+
+SECONDS = 0.5  # a page waits no longer than this for all of them
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A service as it was seen now; `detail` is a sentence or a number with its unit."""
+
+    name: str
+    is_up: bool
+    detail: str
+
+
+def services() -> list[Seen]:
+    """Every service, in the order in which a file and then a question meets them."""
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        asked = [pool.submit(_asked, ping) for ping in (_redis, _chroma, _lane)]
+        beating = {kind: len(alive(kind)) for kind in ("parse", "embed", "reconciler")}
+        broker, store, lane = (future.result() for future in asked)
+    return [
+        Seen(_("Web"), True, _("shows this page")),
+        Seen(_("Message broker (Redis)"), *broker),
+        Seen(_("Parse worker"), *_heard(beating["parse"])),
+        Seen(_("Embed worker"), *_heard(beating["embed"])),
+        Seen(_("Embedding of questions"), *lane),
+        Seen(_("Vector store"), *store),
+        Seen(_("Reconciler"), *_heard(beating["reconciler"])),
+    ]
+
+
+def _heard(n: int) -> tuple[bool, str]:
+    said = ngettext("%(n)d process was heard of just now", "%(n)d processes were heard of just now", n) % {"n": n}
+    return (True, said) if n else (False, _("not heard of for a while"))
+
+
+def _asked(ping: Callable[[], str]) -> tuple[bool, str]:
+    try:
+        return True, ping()
+    except (redis.RedisError, httpx.HTTPError, OSError) as error:
+        return False, _("does not answer (%(why)s)") % {"why": str(error) or type(error).__name__}
+
+
+def _redis() -> str:
+    with redis.Redis.from_url(redis_url(), socket_timeout=SECONDS, socket_connect_timeout=SECONDS) as client:
+        client.ping()
+    return _("answers")
+
+
+def _chroma() -> str:
+    if settings.KB_VECTOR_STORE != "chroma":
+        return _("exact search over the stored vectors")
+    url = chroma_url(settings.KB_DATA, settings.KB_CHROMA_URL)
+    httpx.get(f"{url}/api/v2/heartbeat", timeout=SECONDS).raise_for_status()
+    return _("answers")
+
+
+def _lane() -> str:
+    socket = str(settings.KB_DATA / "run" / "embed.sock")
+    address = settings.KB_EMBED_URL or (f"http://{settings.KB_EMBED_LISTEN}" if settings.KB_EMBED_LISTEN else "")
+    transport = httpx.HTTPTransport() if address else httpx.HTTPTransport(uds=socket)
+    with httpx.Client(transport=transport, timeout=SECONDS) as client:
+        client.get(f"{address or 'http://lane'}/health").raise_for_status()
+    return _("answers")
