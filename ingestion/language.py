@@ -1,0 +1,62 @@
+"""Tell the language of a document from its script, and among Latin scripts from its commonest words."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+_SCRIPTS = {
+    "kana": re.compile(r"[\u3041-\u30fa\uff66-\uff9d]"),
+    "ko": re.compile(r"[\uac00-\ud7a3\u1100-\u11ff]"),
+    "han": re.compile(r"[\u3400-\u9fff]"),
+    "ru": re.compile(r"[\u0400-\u04ff]"),
+    "el": re.compile(r"[\u0370-\u03ff]"),
+    "he": re.compile(r"[\u0590-\u05ff]"),
+    "ar": re.compile(r"[\u0600-\u06ff]"),
+    "hi": re.compile(r"[\u0900-\u097f]"),
+    "th": re.compile(r"[\u0e00-\u0e7f]"),
+    "latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
+}
+_WORDS = {
+    "en": "the of and to in is that it for was with as on are this by be from at which or not have",
+    "de": "der die und das ist nicht ein eine den von zu mit auf für im dem des sich als auch werden",
+    "fr": "le la les des et est une un dans que pour qui sur au du pas par avec sont ce plus aux",
+    "es": "el los las que y en una por con del para es se un su al lo como más pero sus",
+    "it": "il di che è la per un una non sono con del della gli nel alla dei anche si le",
+    "pt": "o os que de e uma um para com não do da em no na por mais dos das ao como",
+    "nl": "de het een van en is dat niet op te zijn voor met aan door ook worden bij naar",
+}
+_COMMON = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+_SAMPLE = 20_000
+
+
+def language_of(texts: Sequence[str]) -> str:
+    """An ISO 639-1 code, or "" where the text is too short or too mixed to tell. Looks at 20,000 characters."""
+    sample = _sample(texts)
+    counts = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS.items()}
+    cjk = counts["kana"] + counts["han"] + counts["ko"]
+    if cjk * 3 > counts["latin"] and cjk >= 2:  # a Chinese character says as much as three letters
+        return _cjk(counts)
+    script = max(counts, key=lambda name: counts[name])
+    if script != "latin":
+        return script if counts[script] >= 4 else ""
+    return _latin(sample)
+
+
+def _sample(texts: Sequence[str]) -> str:
+    """Texts from all over the document, to the size of the sample."""
+    step = max(1, sum(map(len, texts)) // _SAMPLE)
+    return "\n".join(text[:2000] for text in texts[:: min(step, max(1, len(texts) // 10))])[:_SAMPLE]
+
+
+def _cjk(counts: dict[str, int]) -> str:
+    if counts["ko"] > counts["han"] + counts["kana"]:
+        return "ko"
+    return "ja" if counts["kana"] * 20 > counts["han"] else "zh"
+
+
+def _latin(sample: str) -> str:
+    words = Counter(re.findall(r"[^\W\d_]+", sample.lower()))
+    scores = {language: sum(words[word] for word in common) for language, common in _COMMON.items()}
+    best, second = sorted(scores, key=lambda name: scores[name], reverse=True)[:2]
+    enough = scores[best] >= max(2, words.total() // 25)
+    return best if enough and scores[best] > scores[second] else ""

@@ -1,0 +1,61 @@
+"""Pictures: their text, by OCR."""
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ingestion.errors import IngestionError
+from ingestion.parsers import Draft, Source, ocr
+from ingestion.parsers.layout import Outline, Page, blocks_of
+
+_MOST_PIXELS = 60_000_000
+_MOST_FRAMES = 500
+_EDGE = 4500  # pixels: larger pictures are made smaller before they are read
+
+
+def parse_image(source: Source) -> Draft:
+    languages = ocr.languages(source.ocr_languages)
+    if not languages:
+        raise IngestionError("This is a picture; text in pictures can be read once Tesseract is installed.")
+    pages, notes = [], ["The text was recognised in a picture and may contain errors."]
+    with open_picture(source) as picture:
+        count = min(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1, _MOST_FRAMES)
+        for number in range(1, count + 1):
+            if ocr.is_late(source.deadline):
+                notes.append(f"Only the first {number - 1} pages were read: the rest would have taken too long.")
+                break
+            pages.append(_page(picture, number, languages, source.deadline))
+            source.progress(number, count)
+    return Draft(blocks_of(pages, Outline()), pages=count, notes=notes)
+
+
+def open_picture(source: Source) -> Image.Image:
+    Image.MAX_IMAGE_PIXELS = None  # we look ourselves, before anything is unpacked
+    try:
+        picture = Image.open(source.path)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        raise IngestionError("This picture is damaged and cannot be opened.") from None
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise IngestionError(f"This picture is too large: {picture.width:,} by {picture.height:,} pixels.")
+    return picture
+
+
+def _page(picture: Image.Image, number: int, languages: str, deadline: float) -> Page:
+    try:
+        if number > 1:
+            picture.seek(number - 1)
+        frame = ImageOps.exif_transpose(_flat(picture))
+    except (OSError, EOFError, SyntaxError, ValueError):
+        raise IngestionError("This picture is damaged: it is cut off or broken.") from None
+    frame.thumbnail((_EDGE, _EDGE))
+    if frame.width < 1000:  # Tesseract wants letters of 20 pixels and more
+        frame = frame.resize((frame.width * 2, frame.height * 2), Image.Resampling.LANCZOS)
+    width, height = float(frame.width), float(frame.height)
+    return Page(number, width, height, ocr.read(frame, languages, width, height, deadline))
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Grey on white, whatever was transparent."""
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("L")
+    return picture.convert("L")

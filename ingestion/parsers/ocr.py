@@ -1,0 +1,81 @@
+"""Text in pictures, by Tesseract where it is installed."""
+
+import csv
+import functools
+import io
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from statistics import median
+
+from PIL import Image
+
+from ingestion.clean import one_line
+from ingestion.parsers.layout import CJK, PageLine
+
+_SURE = 25  # of 100: a line that Tesseract is less sure of is a stain, a drawing, a frame
+_LONGEST = 60  # seconds for a page
+
+
+@functools.cache
+def languages(wanted: str) -> str:
+    """Those of the wanted languages that are installed, "chi_sim+eng"; empty without Tesseract."""
+    if not shutil.which("tesseract"):
+        return ""
+    listing = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=False, timeout=20)
+    installed = set(listing.stdout.split("\n")[1:])
+    return "+".join(name for name in wanted.split("+") if name in installed)
+
+
+def is_late(deadline: float) -> bool:
+    return time.monotonic() > deadline
+
+
+def read(picture: Image.Image, languages: str, width: float, height: float, deadline: float) -> list[PageLine]:
+    """The lines in a picture, as lines of a page of `width` by `height` points. Empty where the time ran out."""
+    out = io.BytesIO()
+    picture.convert("L").save(out, "PNG", compress_level=1)
+    command = ["tesseract", "stdin", "stdout", "-l", languages, "--psm", "3", "tsv"]
+    left = max(1.0, min(_LONGEST, deadline - time.monotonic()))
+    try:
+        run = subprocess.run(command, input=out.getvalue(), capture_output=True, check=False, timeout=left)
+    except subprocess.TimeoutExpired:
+        return []
+    scale = (width / picture.width, height / picture.height)
+    return _of_one_size(list(_lines(run.stdout.decode("utf-8", "replace"), scale)))
+
+
+def _of_one_size(lines: list[PageLine]) -> list[PageLine]:
+    """A line's height depends on its letters: only the page's usual one says something of the type's size."""
+    size = median(line.bottom - line.top for line in lines) * 0.9 if lines else 0.0
+    return [replace(line, size=size) for line in lines]
+
+
+def _lines(table: str, scale: tuple[float, float]) -> Iterator[PageLine]:
+    lines: dict[tuple, list[dict]] = {}
+    for word in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
+        if word.get("level") == "5" and (word["text"] or "").strip():
+            lines.setdefault((word["block_num"], word["par_num"], word["line_num"]), []).append(word)
+    for words in lines.values():
+        if sum(float(word["conf"]) for word in words) / len(words) >= _SURE:
+            yield _line(words, scale)
+
+
+def _line(words: list[dict], scale: tuple[float, float]) -> PageLine:
+    boxes = [tuple(int(word[edge]) for edge in ("left", "top", "width", "height")) for word in words]
+    left, top = min(b[0] for b in boxes), min(b[1] for b in boxes)
+    right, bottom = max(b[0] + b[2] for b in boxes), max(b[1] + b[3] for b in boxes)
+    across, down = scale
+    return PageLine(
+        one_line(_joined([word["text"] for word in words])), 0.0, left * across, top * down, right * across, bottom * down
+    )
+
+
+def _joined(words: list[str]) -> str:
+    """Words with spaces between them; Tesseract takes each Chinese character for a word."""
+    text = ""
+    for word in words:
+        text += word if not text or (CJK.match(text[-1]) and CJK.match(word)) else f" {word}"
+    return text

@@ -1,0 +1,155 @@
+"""PDF: text with its place on the page; pages that are pictures are read by OCR where that is installed."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pypdfium2 as pdfium
+
+from ingestion.clean import clean
+from ingestion.errors import IngestionError
+from ingestion.parsers import Block, Draft, Source, ocr
+from ingestion.parsers.layout import Outline, Page, blocks_of, squeezed
+from ingestion.parsers.pdf_lines import lines_of
+
+_MOST_PAGES = 20_000
+_FEW = 20  # characters: a page with fewer is taken for a picture
+_DPI = 200
+_MOST_PIXELS = 4500  # along an edge: a page may claim to be as large as a field
+_IN_A_ROW = 20  # broken pages, after which the rest is given up
+
+
+@dataclass
+class _Pages:
+    """The pages read, and what became of the others."""
+
+    read: list[Page] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+    out_of_time: bool = False
+
+
+def parse_pdf(source: Source) -> Draft:
+    document = open_pdf(source)
+    count = len(document)
+    pages = _read(document, min(count, _MOST_PAGES), source)
+    if len(pages.broken) == min(count, _MOST_PAGES):
+        raise IngestionError("This PDF is damaged: none of its pages can be opened.")
+    notes = _notes(pages, count)
+    outline = _outline(document)
+    return Draft(_blocks(pages.read, outline), _title(document), count - len(pages.broken), notes=notes)
+
+
+def open_pdf(source: Source) -> pdfium.PdfDocument:
+    try:
+        return pdfium.PdfDocument(source.path)
+    except pdfium.PdfiumError as error:
+        raise IngestionError(_sentence(str(error))) from None
+
+
+def _sentence(error: str) -> str:
+    if "password" in error.lower():
+        return "This PDF is protected by a password. Remove the password and upload it again."
+    if "security" in error.lower():
+        return "This PDF is encrypted in a way that cannot be read."
+    return "This PDF is damaged and cannot be opened."
+
+
+def _read(document: pdfium.PdfDocument, count: int, source: Source) -> _Pages:
+    pages = _Pages()
+    languages = ocr.languages(source.ocr_languages)
+    for index in range(count):
+        if len(pages.broken) >= _IN_A_ROW and pages.broken[-_IN_A_ROW] == index - _IN_A_ROW + 1:
+            pages.broken += range(index + 1, count + 1)
+            break
+        try:
+            page = document[index]
+        except pdfium.PdfiumError:
+            pages.broken.append(index + 1)
+            continue
+        _read_page(page, index + 1, languages, source.deadline, pages)
+        page.close()
+        source.progress(index + 1, count)
+    return pages
+
+
+def _read_page(page: pdfium.PdfPage, number: int, languages: str, deadline: float, pages: _Pages) -> None:
+    width, height = page.get_size()
+    lines = lines_of(page, width, height)
+    if not _is_picture(page, "".join(line.text for line in lines)):
+        pages.read.append(Page(number, width, height, lines))
+        return
+    if languages and not ocr.is_late(deadline):
+        scale = min(_DPI / 72, _MOST_PIXELS / max(width, height, 1))
+        picture = page.render(scale=scale, grayscale=True).to_pil()
+        lines = ocr.read(picture, languages, width, height, deadline) or lines
+        pages.recognised.append(number)
+    else:
+        pages.unread.append(number)
+        pages.out_of_time = bool(languages)
+    pages.read.append(Page(number, width, height, lines))
+
+
+def _is_picture(page: pdfium.PdfPage, text: str) -> bool:
+    """Hardly any text, or text without meaning (fonts that do not say their characters), on a page that is not blank."""
+    readable = sum(not c.isspace() and not "\ue000" <= c <= "\uf8ff" and c != "\ufffd" for c in text)
+    if readable >= _FEW and readable * 2 > len(text.replace(" ", "")):
+        return False
+    return next(page.get_objects(max_depth=1), None) is not None
+
+
+def _blocks(pages: list[Page], outline: Outline) -> Iterator[Block]:
+    return blocks_of(pages, outline)
+
+
+def _outline(document: pdfium.PdfDocument) -> Outline:
+    depths: dict[tuple[int, str], int] = {}
+    try:
+        for number, entry in enumerate(document.get_toc(max_depth=6)):
+            target = entry.get_dest()
+            index = target.get_index() if target else None
+            title = squeezed(clean(entry.get_title()))
+            if index is not None and title:
+                depths[(index + 1, title)] = min(6, entry.level + 1)
+                if len(bare := re.sub(r"^[\d.]+", "", title)) > 3:
+                    depths.setdefault((index + 1, bare), min(6, entry.level + 1))
+            if number > 20_000:
+                break
+    except (pdfium.PdfiumError, ValueError, RecursionError):
+        return Outline()
+    return Outline(depths)
+
+
+def _title(document: pdfium.PdfDocument) -> str:
+    try:
+        return document.get_metadata_value("Title")
+    except (pdfium.PdfiumError, UnicodeError):
+        return ""
+
+
+def _notes(pages: _Pages, count: int) -> list[str]:
+    notes = []
+    if pages.recognised:
+        notes.append(f"{_listed(pages.recognised)}: the text was recognised in a picture and may contain errors.")
+    if pages.unread and pages.out_of_time:
+        notes.append(f"{_listed(pages.unread)}: no text layer, and recognising it would have taken too long.")
+    elif pages.unread:
+        notes.append(f"{_listed(pages.unread)}: no text layer; scanned pages can be read once Tesseract is installed.")
+    if pages.broken:
+        notes.append(f"{_listed(pages.broken)}: damaged and left out.")
+    if count > _MOST_PAGES:
+        notes.append(f"Only the first {_MOST_PAGES:,} pages were read.")
+    return notes
+
+
+def _listed(numbers: list[int]) -> str:
+    """"Page 3", "Pages 1-4, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    shown = ", ".join("-".join(map(str, run)) for run in runs[:12]) + (", ..." if len(runs) > 12 else "")
+    return f"{'Page' if len(numbers) == 1 else 'Pages'} {shown}"

@@ -1,0 +1,102 @@
+"""The lines of a PDF page, as PDFium finds them: text, size, weight and place."""
+
+import ctypes
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from ingestion.clean import one_line
+from ingestion.parsers.layout import PageLine
+
+_UNITS = 1_000_000  # device units along a page's edge: PDFium maps to whole ones
+
+
+def lines_of(page: pdfium.PdfPage, width: float, height: float) -> list[PageLine]:
+    """The page's lines in the order of its content; edges in points from the top left of the page as it is shown."""
+    textpage = page.get_textpage()
+    try:
+        return [line for line in _lines(page, textpage, width, height) if line]
+    finally:
+        textpage.close()
+
+
+def _lines(page, textpage, width: float, height: float):
+    start = 0
+    for text in _text(textpage).split("\r\n"):
+        stripped = text.strip()
+        if stripped and (shown := one_line(_without_soft_hyphen(stripped))):
+            first = start + len(text) - len(text.lstrip())
+            yield _line(page, textpage, shown, first, start + len(text.rstrip()) - 1, width, height)
+        start += len(text) + 2
+
+
+def _text(textpage) -> str:
+    """One character for each of PDFium's indexes, which a text of its own making does not always have."""
+    count = textpage.count_chars()
+    text = textpage.get_text_range() if count > 0 else ""
+    if len(text) == count:
+        return text
+    characters = (raw.FPDFText_GetUnicode(textpage.raw, index) for index in range(count))
+    return _without_halves("".join(chr(c) if 0 < c < 0x110000 else "\ufffd" for c in characters))
+
+
+def _without_halves(text: str) -> str:
+    """Surrogates count as two indexes in some versions: the pair becomes its character and a filler, which is cleaned."""
+    if not any("\ud800" <= c <= "\udfff" for c in text):
+        return text
+    out, index = [], 0
+    while index < len(text):
+        pair = text[index : index + 2]
+        if len(pair) == 2 and "\ud800" <= pair[0] <= "\udbff" and "\udc00" <= pair[1] <= "\udfff":
+            out += [pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le"), "\u200b"]
+            index += 2
+        else:
+            out.append(text[index])
+            index += 1
+    return "".join(out)
+
+
+def _without_soft_hyphen(text: str) -> str:
+    """PDFium marks a hyphen at a line's end that parts a word."""
+    return text.replace("\ufffe", "-").replace("\x02", "-")
+
+
+def _line(page, textpage, text: str, first: int, last: int, width: float, height: float) -> PageLine | None:
+    box = raw.FS_RECTF()
+    boxes = []
+    for index in sorted({first, (first + last) // 2, last}):
+        if raw.FPDFText_GetLooseCharBox(textpage.raw, index, box):
+            boxes.append((box.left, box.top, box.right, box.bottom))
+    if not boxes:
+        return None
+    corners = [_shown(page, min(b[0] for b in boxes), max(b[1] for b in boxes), width, height),
+               _shown(page, max(b[2] for b in boxes), min(b[3] for b in boxes), width, height)]  # fmt: skip
+    (x1, y1), (x2, y2) = corners
+    if max(x1, x2) <= 0 or max(y1, y2) <= 0 or min(x1, x2) >= width or min(y1, y2) >= height:
+        return None  # beside the page: printers' marks
+    size = sorted(raw.FPDFText_GetFontSize(textpage.raw, i) for i in {first, (first + last) // 2, last})[-1]
+    heights = sorted(abs(b[1] - b[3]) for b in boxes)
+    size = round((heights[len(heights) // 2] if size <= 1 else _scaled(size, heights)) * 2) / 2
+    bold = len(text) <= 120 and _is_bold(textpage, (first + last) // 2)
+    return PageLine(text, size, min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), bold)
+
+
+def _scaled(size: float, heights: list[float]) -> float:
+    """The font's size, or the box's height where the page scales the font."""
+    middle = heights[len(heights) // 2]
+    return size if 0.7 * size <= middle <= 1.8 * size else middle
+
+
+def _shown(page, x: float, y: float, width: float, height: float) -> tuple[float, float]:
+    """A point of the page's own space in the page as it is shown: rotated, cropped, from the top left."""
+    across, down = ctypes.c_int(), ctypes.c_int()
+    raw.FPDF_PageToDevice(page.raw, 0, 0, _UNITS, _UNITS, 0, x, y, across, down)
+    return across.value / _UNITS * width, down.value / _UNITS * height
+
+
+def _is_bold(textpage, index: int) -> bool:
+    if raw.FPDFText_GetFontWeight(textpage.raw, index) >= 600:
+        return True
+    name = ctypes.create_string_buffer(128)
+    length = raw.FPDFText_GetFontInfo(textpage.raw, index, name, 128, ctypes.c_int())
+    return 0 < length <= 128 and any(word in name.value for word in (b"Bold", b"Black", b"Heavy", b"bold", b"SimHei"))
