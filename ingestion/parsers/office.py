@@ -1,0 +1,103 @@
+"""Word, PowerPoint, OpenDocument text and RTF, through `unstructured` and Pandoc."""
+
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ingestion.errors import IngestionError
+from ingestion.parsers import Block, Draft, Source
+from ingestion.parsers.docx_package import footnotes, repaired
+from ingestion.parsers.elements import blocks_from, prepare
+from ingestion.parsers.package import check_package
+from ingestion.parsers.web import html_draft, pandoc
+
+_DAMAGED = "This file is damaged, or not a valid Office file."
+_CONVERSION_SECONDS = 120
+
+
+def parse_docx(source: Source) -> Draft:
+    check_package(source.path)
+    path = repaired(source.path, source.workspace)
+    prepare()
+    from unstructured.partition.docx import partition_docx
+
+    elements = _partitioned(partition_docx, path)
+    return Draft([*blocks_from(elements), *footnotes(path)], core_title(path))
+
+
+def parse_pptx(source: Source) -> Draft:
+    check_package(source.path)
+    path = repaired(source.path, source.workspace)
+    prepare()
+    from unstructured.partition.pptx import partition_pptx
+
+    blocks = list(_slides(blocks_from(_partitioned(partition_pptx, path, include_slide_notes=True), pages=True)))
+    return Draft(blocks, core_title(path), max((block.page or 0 for block in blocks), default=0) or None)
+
+
+def _slides(blocks: Iterator[Block]) -> Iterator[Block]:
+    """A slide's title begins something new, however the slide nests it."""
+    for block in blocks:
+        yield replace(block, depth=min(block.depth, 2)) if block.kind == "heading" else block
+
+
+def _partitioned(partition, path: Path, **options) -> list:
+    try:
+        return partition(str(path), languages=[""], **options)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # what python-docx, python-pptx and lxml raise over broken files is beyond listing
+        print(repr(error))
+        raise IngestionError(_DAMAGED) from error
+
+
+def core_title(path: Path) -> str:
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        with zipfile.ZipFile(path) as package:
+            root = etree.fromstring(package.read("docProps/core.xml"), parser)
+    except (KeyError, etree.XMLSyntaxError, zipfile.BadZipFile, OSError, ValueError):
+        return ""
+    return root.findtext("{http://purl.org/dc/elements/1.1/}title") or ""
+
+
+def parse_odt(source: Source) -> Draft:
+    check_package(source.path)
+    return html_draft(pandoc(source, "odt"))
+
+
+def parse_rtf(source: Source) -> Draft:
+    return html_draft(pandoc(source, "rtf"))
+
+
+def parse_doc(source: Source) -> Draft:
+    return parse_docx(replace(source, path=_converted(source, "docx")))
+
+
+def parse_ppt(source: Source) -> Draft:
+    return parse_pptx(replace(source, path=_converted(source, "pptx")))
+
+
+def _converted(source: Source, format: str) -> Path:
+    """Old files made new by LibreOffice, with a profile of its own: two that share one fail."""
+    program = shutil.which("soffice")
+    if not program:
+        raise IngestionError(f"Old Office files can only be read where LibreOffice is installed; save it as .{format}.")
+    original = source.workspace / f"original.{format[:3]}"
+    shutil.copyfile(source.path, original)
+    profile = f"-env:UserInstallation=file://{source.workspace}/profile"
+    command = [program, profile, "--headless", "--norestore", "--convert-to", format,
+               "--outdir", str(source.workspace), str(original)]  # fmt: skip
+    try:
+        subprocess.run(command, capture_output=True, check=False, timeout=_CONVERSION_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise IngestionError("LibreOffice took too long to open this file.") from None
+    made = original.with_suffix(f".{format}")
+    if not made.exists():
+        raise IngestionError("LibreOffice could not open this file; it is probably damaged.")
+    return made

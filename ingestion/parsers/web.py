@@ -1,0 +1,154 @@
+"""Web pages, e-books and marked-up text."""
+
+import re
+
+from lxml import etree, html
+
+from ingestion.clean import clean
+from ingestion.errors import IngestionError
+from ingestion.parsers import Block, Draft, Source
+from ingestion.parsers.decode import decode
+from ingestion.parsers.elements import blocks_from, prepare
+from ingestion.parsers.package import check_package
+
+_DECLARED = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.-]{2,40})|<\?xml[^>]{0,200}encoding=[\"']([\w.-]{2,40})", re.IGNORECASE)
+_FURNITURE = "//nav|//footer|//aside|//script|//style|//noscript|//template|//form//select|//iframe|//object|//svg|//comment()"
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_DEEPEST = 200  # elements: deeper ones are put into the last that counts
+
+
+def parse_html(source: Source) -> Draft:
+    data = source.path.read_bytes()
+    declared = _DECLARED.search(data[:4096])
+    name = (declared[1] or declared[2]).decode("ascii") if declared else ""
+    return html_draft(decode(data, name))
+
+
+def html_draft(text: str) -> Draft:
+    """The page's own content: without its navigation, scripts and hidden parts."""
+    root = _root(text)
+    if root is None:
+        return Draft([])
+    title = root.findtext(".//title") or ""
+    body = _main(root)
+    source = etree.tostring(body, encoding="unicode", method="html")
+    return Draft(_partitioned(f"<html><body>{source}</body></html>") or _plain(body), title)
+
+
+def _root(text: str) -> html.HtmlElement | None:
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", clean(text))
+    parser = html.HTMLParser(huge_tree=False, remove_comments=True, remove_pis=True, no_network=True)
+    try:
+        return html.document_fromstring(text, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None
+
+
+def _main(root: html.HtmlElement) -> html.HtmlElement:
+    """The part that the page calls its main one, if it holds a good part of the words; else all but the furniture."""
+    for element in root.xpath(_FURNITURE):
+        _drop(element)
+    for element in [*root.xpath("//*[@hidden]"), *root.xpath("//*[@style]")]:
+        if element.get("hidden") is not None or _HIDDEN.search(element.get("style", "")):
+            _drop(element)
+    body = root.find("body")
+    body = root if body is None else body
+    words = len(body.text_content())
+    for place in ("//main", "//*[@role='main']", "//article"):
+        found = root.xpath(place)
+        if len(found) == 1 and len(found[0].text_content()) > 0.4 * words:
+            return found[0]
+    return body
+
+
+def _drop(element: html.HtmlElement) -> None:
+    if element.getparent() is not None and element.tag not in ("html", "body"):
+        element.drop_tree()
+
+
+def _depth(element: html.HtmlElement) -> int:
+    deepest, level = 0, 0
+    for event, _ in etree.iterwalk(element, events=("start", "end")):
+        level += 1 if event == "start" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
+def _partitioned(source: str) -> list[Block]:
+    if _depth(html.fromstring(source)) > _DEEPEST:
+        return []
+    prepare()
+    from unstructured.partition.html import partition_html
+
+    return list(blocks_from(partition_html(text=source, languages=[""])))
+
+
+def _plain(body: html.HtmlElement) -> list[Block]:
+    """The text of a page that is too deeply nested, or too odd, to be taken apart."""
+    return [Block(part) for part in re.split(r"\n\s*\n", body.text_content())]
+
+
+def parse_markdown(source: Source) -> Draft:
+    text = decode(source.path.read_bytes())
+    front, body = _front_matter(clean(text))
+    title = re.search(r"^title:[ \t]*[\"']?(.{1,200}?)[\"']?[ \t]*$", front, re.MULTILINE)
+    return Draft(markdown_blocks(body), title[1] if title else "")
+
+
+def _front_matter(text: str) -> tuple[str, str]:
+    match = re.match(r"---[ \t]*\n(.{0,5000}?)\n---[ \t]*\n", text, re.DOTALL)
+    return (match[1], text[match.end() :]) if match else ("", text)
+
+
+def markdown_blocks(text: str) -> list[Block]:
+    import markdown
+
+    page = markdown.markdown(text, extensions=["tables", "fenced_code", "sane_lists"])
+    return list(html_draft(page).blocks) if page.strip() else []
+
+
+def parse_rst(source: Source) -> Draft:
+    return _through_pandoc(source, "rst")
+
+
+def parse_org(source: Source) -> Draft:
+    return _through_pandoc(source, "org")
+
+
+def parse_epub(source: Source) -> Draft:
+    check_package(source.path)
+    draft = _through_pandoc(source, "epub")
+    return Draft(draft.blocks, epub_title(source), notes=draft.notes)
+
+
+def _through_pandoc(source: Source, format: str) -> Draft:
+    """Pandoc in its sandbox reads no other file and no address, whatever the document includes."""
+    return html_draft(pandoc(source, format))
+
+
+def pandoc(source: Source, format: str) -> str:
+    import pypandoc
+
+    path = source.path
+    if format in ("rst", "org"):
+        path = source.workspace / f"decoded.{format}"
+        path.write_text(clean(decode(source.path.read_bytes())), encoding="utf-8")
+    try:
+        return pypandoc.convert_file(
+            str(path), "html", format=format, sandbox=True, extra_args=["--wrap=none", "--quiet", "--standalone"]
+        )
+    except RuntimeError as error:
+        if "memory" in str(error).lower() or "heap" in str(error).lower():
+            raise MemoryError from error
+        raise IngestionError("This file is damaged, or not what its name says.") from None
+
+
+def epub_title(source: Source) -> str:
+    import zipfile
+
+    with zipfile.ZipFile(source.path) as book:
+        for name in book.namelist():
+            if name.endswith(".opf"):
+                match = re.search(rb"<dc:title[^>]*>([^<]{1,300})<", book.read(name))
+                return html.fromstring(match[1].decode("utf-8", "replace")).text_content() if match else ""
+    return ""
