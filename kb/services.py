@@ -113,7 +113,8 @@ def chroma(data: Path, places: dict[str, str]) -> dict:
 
 def web(data: Path, places: dict[str, str]) -> dict:
     address = (reachable(settings.KB_HOST), settings.KB_PORT)
-    return {"where": url(), "ready": lambda pid: answers_http(address, "/livez")}
+    name = settings.ALLOWED_HOSTS[0].lstrip(".")  # any other is refused
+    return {"where": url(), "ready": lambda pid: answers_http(address, "/livez", name)}
 
 
 def embed(data: Path, places: dict[str, str]) -> dict:
@@ -169,11 +170,11 @@ class UnixConnection(HTTPConnection):
         self.sock.connect(self.path)
 
 
-def answers_http(where: tuple[str, int] | Path, path: str) -> bool:
-    """Whether a GET is answered with 200 within a second."""
+def answers_http(where: tuple[str, int] | Path, path: str, host: str = "localhost") -> bool:
+    """Whether a GET, for that host name, is answered with 200 within a second."""
     client = UnixConnection(where) if isinstance(where, Path) else HTTPConnection(*where, timeout=1)
     try:
-        client.request("GET", path)
+        client.request("GET", path, headers={"Host": host})
         return client.getresponse().status == 200
     except (OSError, HTTPException):
         return False
