@@ -1,0 +1,101 @@
+"""Whatever is lost from the derived indexes comes back from the database, and nothing is embedded for it."""
+
+import pytest
+
+from kb.models import Chunk, KnowledgeBase
+from search import audit
+from search.keywords import open_keywords
+from search.models import Index
+from search.place import place, take_out
+from search.stores import open_store
+from tests.search.library import add_document, direction, make_index
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+@pytest.fixture
+def index(chroma, settings, tmp_path):
+    settings.KB_DATA = tmp_path
+    settings.KB_VECTOR_STORE = "chroma"
+    (tmp_path / "keywords").mkdir()
+    index = make_index(KnowledgeBase.objects.create(name="Handbook"))
+    for number in range(12):
+        document = add_document(index, f"apple {number}", f"pear {number}", title=f"Fruit {number}",
+                                vectors=[direction(1, number), direction(-1, number)])  # fmt: skip
+        index.indexed_documents.filter(document=document).delete()
+        place(index, [document])
+    return index
+
+
+def nearest(index) -> list[int]:
+    index.refresh_from_db()
+    return [n.chunk_id for n in open_store().nearest(index.collection, direction(1, 3), 5)]
+
+
+def test_an_index_that_holds_everything_is_right(index):
+    assert audit.is_right(open_store(), index)
+
+
+def test_a_lost_collection_is_noticed_and_rebuilt_under_a_new_name(index):
+    before, old = nearest(index), index.collection
+    open_store().drop(old)
+    audit.mend_indexes()
+    index.refresh_from_db()
+    assert index.store_ready
+    assert index.collection != old
+    assert nearest(index) == before
+
+
+def test_missing_vectors_are_noticed_by_their_number(index):
+    open_store().remove(index.collection, list(Chunk.objects.values_list("pk", flat=True)[:1]))
+    assert not audit.is_right(open_store(), index)
+
+
+def test_vectors_that_are_counted_but_not_found_are_noticed(index, monkeypatch):
+    monkeypatch.setattr(audit, "SAMPLE", 100)
+    store = open_store()
+    chunks = list(Chunk.objects.values_list("pk", flat=True))
+    store.add(index.collection, [pk + 10_000 for pk in chunks], _wrong_vectors(len(chunks)))
+    store.remove(index.collection, chunks)
+    assert store.count(index.collection) == len(chunks)
+    assert not audit.is_right(store, index)
+
+
+def _wrong_vectors(count: int):
+    import numpy as np
+
+    return np.stack([direction(0, 0, 0, 1, number) for number in range(count)])
+
+
+def test_while_chroma_is_away_the_rebuild_waits_and_then_happens(index, chroma):
+    before = nearest(index)
+    chroma.stop()
+    audit.mend_indexes()
+    index.refresh_from_db()
+    assert not index.store_ready
+    chroma.start()
+    audit.mend_indexes()
+    assert nearest(index) == before
+
+
+def test_lost_words_are_added_again(index):
+    keywords = open_keywords()
+    before = {hit.chunk_id for hit in keywords.best("apple", indexes=[index.pk], limit=50)}
+    keywords.remove(list(before)[:5])
+    audit.mend_indexes()
+    assert {hit.chunk_id for hit in open_keywords().best("apple", indexes=[index.pk], limit=50)} == before
+
+
+def test_what_was_taken_out_is_found_by_neither_leg(index):
+    gone = nearest(index)[:2]
+    take_out([index], gone)
+    assert not set(gone) & set(nearest(index))
+    assert open_keywords().missing(index.pk, gone) == set(gone)
+
+
+def test_a_retired_index_is_not_looked_at(index):
+    open_store().drop(index.collection)
+    Index.objects.update(state=Index.State.RETIRED)
+    audit.mend_indexes()
+    index.refresh_from_db()
+    assert index.store_ready
