@@ -55,9 +55,13 @@ TEXT_EXTENSIONS = {
     "txt": "txt", "text": "txt", "log": "txt",
 }  # fmt: skip
 
-CODE_EXTENSIONS = frozenset(
-    ["py", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "java", "kt", "kts", "scala", "go", "rs", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "cs", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "r", "jl", "sh", "bash", "zsh", "fish", "ps1", "bat", "cmd", "sql", "css", "scss", "sass", "less", "vue", "svelte", "dart", "ex", "exs", "erl", "hs", "ml", "fs", "clj", "lisp", "el", "vim", "asm", "s", "proto", "graphql", "tf", "hcl", "toml", "yaml", "yml", "ini", "cfg", "conf", "properties", "gradle", "groovy", "cmake", "mk", "dockerfile", "makefile", "tex", "bib", "v", "sv", "vhd", "nim", "zig", "f", "f90", "pas", "diff", "patch"]
-)
+_CODE = """
+py pyi js mjs cjs jsx ts tsx java kt kts scala go rs c h cc cpp cxx hpp hh cs swift m mm rb php pl pm lua r jl
+sh bash zsh fish ps1 bat cmd sql css scss sass less vue svelte dart ex exs erl hs ml fs clj lisp el vim asm s
+proto graphql tf hcl toml yaml yml ini cfg conf properties gradle groovy cmake mk dockerfile makefile tex bib
+v sv vhd nim zig f f90 pas diff patch
+"""
+CODE_EXTENSIONS = frozenset(_CODE.split())
 
 SUPPORTED = (
     "PDF", "Word (.docx)", "PowerPoint (.pptx)", "Excel (.xlsx, .xls)", "OpenDocument (.odt, .ods, .odp)", "RTF",

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from ingestion.child import NO_TEXT, TOO_LARGE
 from ingestion.errors import IngestionError
+from ingestion.formats import MEDIA_TYPES
 from ingestion.parsed import Attachment, ParsedDocument, ParsedSection, read
 from ingestion.sandbox import Ending, Limits, run_fenced
 from ingestion.sniff import sniff
@@ -23,9 +24,7 @@ _DAMAGED = "This file could not be read; it is probably damaged."
 _KILLED = "The reading of this file was stopped from outside."
 
 
-def parse(
-    path: Path, name: str, workspace: Path, progress: Callable[[int, int], None] | None = None
-) -> ParsedDocument:
+def parse(path: Path, name: str, workspace: Path, progress: Callable[[int, int], None] | None = None) -> ParsedDocument:
     """What the file at `path`, which its owner calls `name`, says.
 
     workspace: an empty folder for this parse alone; attachments lie in it afterwards, the caller deletes it.
@@ -86,12 +85,12 @@ def _read(out: Path, media_type: str, name: str) -> ParsedDocument:
         raise IngestionError(head["error"], retry=head["retry"])
     if not head or not (sections or attachments):
         raise IngestionError(NO_TEXT)
-    title = head["title"] or _stem(name)
+    title = head["title"] or _title(name, media_type)
     return ParsedDocument(
         title, media_type, head["language"], head["pages"], sections, attachments, tuple(head["notes"])
     )
 
 
-def _stem(name: str) -> str:
-    """The file's name as a title: without its extension."""
-    return Path(name).stem.strip() or name
+def _title(name: str, media_type: str) -> str:
+    """The file's name as a title: without its extension, but for code, whose name is incomplete without it."""
+    return name if media_type == MEDIA_TYPES["code"] else Path(name).stem.strip() or name

@@ -1,5 +1,6 @@
 """Run one of our modules as a fenced child process, and see how it ended."""
 
+import contextlib
 import os
 import selectors
 import signal
@@ -103,10 +104,8 @@ def _waited(child: subprocess.Popen, deadline: float) -> bool:
 
 def _end(child: subprocess.Popen) -> None:
     """Kill the child's process group: what it started goes with it."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.wait()
     if child.stdout:
         child.stdout.close()

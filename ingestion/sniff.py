@@ -19,6 +19,7 @@ _PICTURES = (
 )  # fmt: skip
 _PROGRAMS = (b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\0asm")
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+_OLE_STREAMS = {"workbook": "xls", "book": "xls", "worddocument": "doc", "powerpoint document": "ppt"}
 _PROTECTED = "This file is protected by a password. Remove the password and upload it again."
 
 
@@ -114,7 +115,7 @@ def _ole_format(path: Path) -> str:
         raise IngestionError(_PROTECTED)
     if "__properties_version1.0" in streams:
         return "msg"
-    for stream, format in (("workbook", "xls"), ("book", "xls"), ("worddocument", "doc"), ("powerpoint document", "ppt")):
+    for stream, format in _OLE_STREAMS.items():
         if stream in streams:
             return _with_libreoffice(format)
     raise unsupported("This file cannot be read.")

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from ingestion.parsed import Line
@@ -12,7 +13,7 @@ from ingestion.parsers.text import heading_depth
 
 CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 _BULLET = re.compile(r"[•·‣▪■●○◦]\s*\S|(?:[-–—*]|\d{1,2}[.)]|[(（]\d{1,2}[)）]|[a-z]\))\s+\S")
-_ENDS = tuple(".!?:;。！？：；…」』”\"")
+_ENDS = tuple('.!?:;。！？：；…」』”"')
 _LONGEST_HEADING = 120
 _MARGIN = 0.12  # of the page's height: where running headers and page numbers are
 
@@ -206,7 +207,7 @@ def _paragraphs(page: Page, style: _Style) -> Iterator[_Paragraph]:
 
 def _leading(lines: Sequence[PageLine]) -> float:
     """The usual distance from a line to the next one, in points."""
-    steps = [b.bottom - a.bottom for a, b in zip(lines, lines[1:], strict=False)]
+    steps = [b.bottom - a.bottom for a, b in pairwise(lines)]
     steps = [step for step, line in zip(steps, lines, strict=False) if 0.5 * line.size < step < 3 * line.size]
     return median(steps) if steps else 0.0
 
@@ -228,9 +229,7 @@ def _heading_depth(page: Page, line: PageLine, before: PageLine | None, style: _
     return 0
 
 
-def _breaks(
-    current: _Paragraph, before: PageLine, line: PageLine, kind: str, depth: int, leading: float
-) -> bool:
+def _breaks(current: _Paragraph, before: PageLine, line: PageLine, kind: str, depth: int, leading: float) -> bool:
     """Whether a new paragraph begins with this line."""
     if current.kind == "heading" or kind == "heading":
         same = current.kind == kind and current.depth == depth and abs(before.size - line.size) < 0.6
@@ -272,7 +271,7 @@ def reading_order(lines: Sequence[PageLine], width: float) -> list[PageLine]:
     if middle is None:
         return list(lines)
     sides = [_side(line, middle) for line in lines]
-    pairs = [(a, b) for a, b in zip(sides, sides[1:], strict=False) if a and b]
+    pairs = [(a, b) for a, b in pairwise(sides) if a and b]
     if sum(a != b for a, b in pairs) < max(4, len(pairs) // 3):
         return list(lines)
     ordered: list[PageLine] = []

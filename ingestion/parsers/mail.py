@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+import traceback
 from collections.abc import Iterator
 from email.message import EmailMessage, Message
 from pathlib import Path
@@ -133,7 +134,7 @@ def parse_msg(source: Source) -> Draft:
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # the library raises what the bytes make it stumble over
-        print(repr(error))
+        traceback.print_exc()
         raise IngestionError("This Outlook message is damaged and cannot be read.") from error
     attachments: list[Attachment] = []
     notes: list[str] = []

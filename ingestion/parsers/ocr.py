@@ -68,9 +68,8 @@ def _line(words: list[dict], scale: tuple[float, float]) -> PageLine:
     left, top = min(b[0] for b in boxes), min(b[1] for b in boxes)
     right, bottom = max(b[0] + b[2] for b in boxes), max(b[1] + b[3] for b in boxes)
     across, down = scale
-    return PageLine(
-        one_line(_joined([word["text"] for word in words])), 0.0, left * across, top * down, right * across, bottom * down
-    )
+    text = one_line(_joined([word["text"] for word in words]))
+    return PageLine(text, 0.0, left * across, top * down, right * across, bottom * down)
 
 
 def _joined(words: list[str]) -> str:

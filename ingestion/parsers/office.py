@@ -1,7 +1,8 @@
-"""Word, PowerPoint, OpenDocument text and RTF, through `unstructured` and Pandoc."""
+"""Word and PowerPoint, through `unstructured`; their old formats by way of LibreOffice."""
 
 import shutil
 import subprocess
+import traceback
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,6 @@ from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.docx_package import footnotes, repaired
 from ingestion.parsers.elements import blocks_from, prepare
 from ingestion.parsers.package import check_package
-from ingestion.parsers.web import html_draft, pandoc
 
 _DAMAGED = "This file is damaged, or not a valid Office file."
 _CONVERSION_SECONDS = 120
@@ -50,7 +50,7 @@ def _partitioned(partition, path: Path, **options) -> list:
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what python-docx, python-pptx and lxml raise over broken files is beyond listing
-        print(repr(error))
+        traceback.print_exc()
         raise IngestionError(_DAMAGED) from error
 
 
@@ -64,15 +64,6 @@ def core_title(path: Path) -> str:
     except (KeyError, etree.XMLSyntaxError, zipfile.BadZipFile, OSError, ValueError):
         return ""
     return root.findtext("{http://purl.org/dc/elements/1.1/}title") or ""
-
-
-def parse_odt(source: Source) -> Draft:
-    check_package(source.path)
-    return html_draft(pandoc(source, "odt"))
-
-
-def parse_rtf(source: Source) -> Draft:
-    return html_draft(pandoc(source, "rtf"))
 
 
 def parse_doc(source: Source) -> Draft:

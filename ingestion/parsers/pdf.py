@@ -92,7 +92,7 @@ def _read_page(page: pdfium.PdfPage, number: int, languages: str, deadline: floa
 
 
 def _is_picture(page: pdfium.PdfPage, text: str) -> bool:
-    """Hardly any text, or text without meaning (fonts that do not say their characters), on a page that is not blank."""
+    """Hardly any text, or text without meaning (fonts that hide their characters), on a page that is not blank."""
     readable = sum(not c.isspace() and not "\ue000" <= c <= "\uf8ff" and c != "\ufffd" for c in text)
     if readable >= _FEW and readable * 2 > len(text.replace(" ", "")):
         return False
@@ -144,7 +144,7 @@ def _notes(pages: _Pages, count: int) -> list[str]:
 
 
 def _listed(numbers: list[int]) -> str:
-    """"Page 3", "Pages 1-4, 7"."""
+    """ "Page 3", "Pages 1-4, 7"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:

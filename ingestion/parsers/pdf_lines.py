@@ -41,7 +41,7 @@ def _text(textpage) -> str:
 
 
 def _without_halves(text: str) -> str:
-    """Surrogates count as two indexes in some versions: the pair becomes its character and a filler, which is cleaned."""
+    """Surrogates can be two indexes: the pair becomes its character and a filler, which cleaning removes."""
     if not any("\ud800" <= c <= "\udfff" for c in text):
         return text
     out, index = [], 0

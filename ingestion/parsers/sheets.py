@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -26,11 +27,11 @@ def parse_xlsx(source: Source) -> Draft:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        blocks = [block for sheet in sheets for block in _sheet(sheet.title, _rows(sheet))]
+        blocks = [block for sheet in sheets for block in sheet_blocks(sheet.title, _rows(sheet))]
     except (MemoryError, RecursionError, IngestionError):
         raise
     except Exception as error:  # openpyxl raises what the bytes make it stumble over
-        print(repr(error))
+        traceback.print_exc()
         raise IngestionError("This file is damaged, or not a valid Excel file.") from error
     return Draft(blocks, core_title(path))
 
@@ -59,7 +60,7 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _sheet(name: str, rows: Iterable[list[str]]) -> Iterator[Block]:
+def sheet_blocks(name: str, rows: Iterable[list[str]]) -> Iterator[Block]:
     """Tables of a sheet are parted by empty rows; a single cell above one is its caption."""
     found = False
     for table in _tables(rows):
@@ -88,12 +89,12 @@ def parse_xls(source: Source) -> Draft:
         book = xlrd.open_workbook(source.path, on_demand=True, logfile=open("/dev/null", "w"))  # noqa: SIM115
         blocks = [
             block for sheet in book.sheets() if sheet.visibility == 0
-            for block in _sheet(sheet.name, _xls_rows(sheet, book.datemode))
+            for block in sheet_blocks(sheet.name, _xls_rows(sheet, book.datemode))
         ]  # fmt: skip
     except (MemoryError, RecursionError, IngestionError):
         raise
     except Exception as error:  # xlrd raises what the bytes make it stumble over
-        print(repr(error))
+        traceback.print_exc()
         if "encrypted" in str(error).lower():
             raise IngestionError("This file is protected by a password. Remove it and upload the file again.") from None
         raise IngestionError("This file is damaged, or not a valid Excel file.") from error

@@ -65,7 +65,7 @@ def _block(header: tuple[str, ...], rows: list[tuple[str, ...]], texts: list[str
 
 
 def row_text(header: Sequence[str], row: Sequence[str]) -> str:
-    """"City: Bergen; Rain: 2,250 mm" - or the cells alone where there is no header."""
+    """ "City: Bergen; Rain: 2,250 mm" - or the cells alone where there is no header."""
     if not header:
         return " | ".join(cell for cell in row if cell)
     names = [*header, *[""] * (len(row) - len(header))]

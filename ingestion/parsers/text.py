@@ -7,7 +7,9 @@ from ingestion.clean import clean
 from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.decode import decode
 
-_CHINESE = re.compile(r"[ \t\u3000]{0,8}第[ \u3000]?[一二三四五六七八九十百千零〇\d]{1,6}[ \u3000]?([卷编編部篇章回节節])(?=$|[^\w]|[\w])")
+_CHINESE = re.compile(
+    r"[ \t\u3000]{0,8}第[ \u3000]?[一二三四五六七八九十百千零〇\d]{1,6}[ \u3000]?([卷编編部篇章回节節])"
+)
 _CHINESE_LIST = re.compile(r"[一二三四五六七八九十]{1,3}、\S")
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?[ \t\u3000]+\S")
 _MARKDOWN = re.compile(r"(#{1,6})[ \t]+\S")

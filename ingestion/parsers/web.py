@@ -11,8 +11,12 @@ from ingestion.parsers.decode import decode
 from ingestion.parsers.elements import blocks_from, prepare
 from ingestion.parsers.package import check_package
 
-_DECLARED = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.-]{2,40})|<\?xml[^>]{0,200}encoding=[\"']([\w.-]{2,40})", re.IGNORECASE)
-_FURNITURE = "//nav|//footer|//aside|//script|//style|//noscript|//template|//form//select|//iframe|//object|//svg|//comment()"
+_DECLARED = re.compile(
+    rb"charset\s*=\s*[\"']?\s*([\w.-]{2,40})|<\?xml[^>]{0,200}encoding=[\"']([\w.-]{2,40})", re.IGNORECASE
+)
+_FURNITURE = (
+    "//nav|//footer|//aside|//script|//style|//noscript|//template|//select|//iframe|//object|//svg|//comment()"
+)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _DEEPEST = 200  # elements: deeper ones are put into the last that counts
 
