@@ -1,0 +1,106 @@
+"""What is done with documents that are here: cancel, retry, delete, one or many."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ingestion import pipeline
+from kb.access import get_writable, get_writable_document
+from kb.models import Document, KnowledgeBase
+
+MANY = 500  # documents that one click may change
+
+
+@login_required
+@require_POST
+def document_cancel(request: HttpRequest, pk) -> HttpResponse:
+    """Stop the work on a document."""
+    document = get_writable_document(request.user, pk)
+    pipeline.cancel(document)
+    return _row(request, document)
+
+
+@login_required
+@require_POST
+def document_retry(request: HttpRequest, pk) -> HttpResponse:
+    """Try a failed or cancelled document again."""
+    document = get_writable_document(request.user, pk)
+    pipeline.retry(document)
+    return _row(request, document)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def document_delete(request: HttpRequest, pk) -> HttpResponse:
+    """Ask, then delete a document and what came in it."""
+    document = get_writable_document(request.user, pk)
+    if request.method == "GET":
+        return render(request, "ingestion/document_delete.html", {"document": document})
+    pipeline.delete(document)
+    if request.htmx:
+        return HttpResponse()
+    messages.success(request, _("“%(title)s” was deleted.") % {"title": document.title})
+    return redirect(document.knowledge_base)
+
+
+def _row(request: HttpRequest, document: Document) -> HttpResponse:
+    """The document's row to htmx, the documents page to everyone else."""
+    if not request.htmx:
+        return redirect(document.knowledge_base)
+    document.refresh_from_db()
+    context = {"document": document, "knowledge_base": document.knowledge_base, "may_write": True}
+    return render(request, "ingestion/_row.html", context)
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """An action on many: what is called for each, and what is said of n afterwards."""
+
+    act: Callable[[Document], object]
+    said: Callable[[int], str]
+
+
+BULK = {
+    "cancel": Bulk(pipeline.cancel, lambda n: ngettext("%(n)s document cancelled.", "%(n)s documents cancelled.", n)),
+    "retry": Bulk(
+        pipeline.retry, lambda n: ngettext("%(n)s document queued again.", "%(n)s documents queued again.", n)
+    ),
+    "delete": Bulk(pipeline.delete, lambda n: ngettext("%(n)s document deleted.", "%(n)s documents deleted.", n)),
+}
+
+
+@login_required
+@require_POST
+def documents_bulk(request: HttpRequest, pk) -> HttpResponse:
+    """Cancel, retry or delete the chosen documents; those of another knowledge base are passed over."""
+    base = get_writable(request.user, pk)
+    bulk = BULK.get(request.POST.get("action", ""))
+    if bulk:
+        chosen = _chosen(base, request.POST.getlist("document"))
+        done = sum(bulk.act(document) is not False for document in chosen)
+        messages.success(request, bulk.said(done) % {"n": done})
+    filter_ = QueryDict(request.POST.get("filter", "")).urlencode()
+    return redirect(f"{reverse('knowledge_base', args=[base.pk])}?{filter_}".removesuffix("?"))
+
+
+def _chosen(base: KnowledgeBase, ids: list[str]) -> list[Document]:
+    wanted = [uuid.UUID(each) for each in ids[:MANY] if _is_uuid(each)]
+    living = Document.objects.filter(knowledge_base=base, deleted_at=None, pk__in=wanted)
+    return list(living.select_related("knowledge_base"))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""How passages and their ranks are shown."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from search.forms import MODES
+
+register = template.Library()
+
+
+@register.filter
+def pieces(passage) -> list[tuple[str, bool]]:
+    """The text of a passage or citation in pieces, each with whether one of its marked sentences covers it."""
+    text, start = passage.text, passage.start
+    cuts = {0, len(text)}
+    for mark in passage.marks:
+        cuts |= {min(max(edge - start, 0), len(text)) for edge in mark}
+    edges = sorted(cuts)
+    return [
+        (text[a:b], any(left <= a + start < right for left, right in passage.marks))
+        for a, b in zip(edges, edges[1:], strict=False)
+    ]
+
+
+@register.filter
+def explained(ranks: dict[str, int]) -> str:
+    """How a passage was found: "by meaning #2, by words #1"."""
+    ways = {"vector": _("by meaning"), "keyword": _("by words")}
+    return ", ".join(f"{name} #{ranks[leg]}" for leg, name in ways.items() if ranks.get(leg))
+
+
+@register.filter
+def mode_name(mode: str) -> str:
+    """How a way of searching is called."""
+    return str(dict(MODES).get(mode, mode))
+
+
+@register.filter
+def under(mapping: dict, key):
+    """The value under a key, or None."""
+    return mapping.get(key)
