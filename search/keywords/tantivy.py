@@ -12,12 +12,13 @@ import tantivy
 from django.conf import settings
 
 from search.keywords import Entry, Hit, KeywordError
-from search.keywords.tokens import tokens_of
+from search.keywords.tokens import asked_tokens, is_one_character, tokens_of
 
 log = logging.getLogger(__name__)
 
 STEMS = "stems"
-BOOSTS = {"text": 1.0, "heading": 0.3, "title": 0.3}
+BOOSTS = {"text": 1.0, "heading": 0.7, "title": 0.7}
+ONE_CHARACTER = 0.5  # the weight of a single CJK character, where a pair has 1
 HEAP = 32_000_000  # bytes for the one thread that writes; tantivy's least is 15 MB
 LOCK_SECONDS = 30
 PAGE = 1000
@@ -122,7 +123,7 @@ class TantivyIndex:
 
 def query_tokens(words: str) -> list[str]:
     """The tokens of a question, stemmed as those of the passages are, each once, in order, at most 128."""
-    return list(dict.fromkeys(_analyzer().analyze(" ".join(tokens_of(words)))))[:MOST_QUERY_TOKENS]
+    return list(dict.fromkeys(_analyzer().analyze(" ".join(asked_tokens(words)))))[:MOST_QUERY_TOKENS]
 
 
 @cache
@@ -177,8 +178,8 @@ def _document(entry: Entry) -> tantivy.Document:
 def _any_of(tokens: Sequence[str]) -> tantivy.Query:
     """BM25 over every field, a field's part weighted by its boost."""
     terms = (
-        tantivy.Query.boost_query(tantivy.Query.term_query(SCHEMA, field, token, "freq"), boost)
-        for token in tokens
+        tantivy.Query.boost_query(tantivy.Query.term_query(SCHEMA, field, token, "freq"), boost * weight)
+        for token, weight in ((token, ONE_CHARACTER if is_one_character(token) else 1.0) for token in tokens)
         for field, boost in BOOSTS.items()
     )
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])

@@ -9,6 +9,12 @@ CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\u
 RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>[^\W{CJK}]+(?:(?:[-./@:#+&]|['\u2019])?[^\W{CJK}]+)*(?:\+\+|#)?)")
 PART = re.compile(r"[^\W_]+")
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+IS_CJK = re.compile(f"[{CJK}]")
+# Of a question only: in a passage they stay, so that a question of nothing else still finds one.
+STOP_WORDS = frozenset(
+    """a an and are as at be but by do does did for how if in into is it no not of on or such than that the their then
+    there these they this to was were what when where which who why will with""".split()
+)
 MOST_CHARACTERS = 60  # a longer run is data (base64, hashes in a row), which nobody types
 
 
@@ -23,6 +29,17 @@ def tokens_of(text: str) -> Iterator[str]:
             yield from _characters_and_pairs(run["cjk"])
         else:
             yield from _whole_and_parts(run["word"])
+
+
+def asked_tokens(question: str) -> list[str]:
+    """The tokens of a question without words that say nothing, if it has others."""
+    tokens = list(tokens_of(question))
+    return [token for token in tokens if token not in STOP_WORDS] or tokens
+
+
+def is_one_character(token: str) -> bool:
+    """Whether the token is a single character of a CJK script, which says less than a word or a pair."""
+    return len(token) == 1 and bool(IS_CJK.match(token))
 
 
 def _characters_and_pairs(run: str) -> Iterator[str]:

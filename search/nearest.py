@@ -1,0 +1,70 @@
+"""Find the nearest chunks of several indexes: by the vector store, or exactly while it does not answer."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from search import lane
+from search.models import Index, Preset
+from search.stores import Neighbour, StoreError, open_store
+from search.vectors import shorten
+
+log = logging.getLogger(__name__)
+AT_ONCE = 8  # collections asked at the same time
+
+
+def nearest_chunks(question: str, indexes: Sequence[Index], limit: int) -> list[Neighbour]:
+    """The best first. Raises EmbeddingError where a question cannot be embedded; a store's failure is made good.
+
+    Similarities of different models cannot be compared: while two are in use, their rankings take turns.
+    """
+    rankings = [_of_one_model(preset, question, group, limit) for preset, group in _by_preset(indexes).items()]
+    in_turns = sorted(
+        (rank, -one.similarity, one.chunk_id, one) for ranking in rankings for rank, one in enumerate(ranking)
+    )
+    return [one for *_, one in in_turns][:limit]
+
+
+def _by_preset(indexes: Sequence[Index]) -> dict[Preset, list[Index]]:
+    groups: dict[Preset, list[Index]] = defaultdict(list)
+    for index in indexes:
+        groups[index.preset].append(index)
+    return groups
+
+
+def _of_one_model(preset: Preset, question: str, indexes: Sequence[Index], limit: int) -> list[Neighbour]:
+    vector = lane.embed_query(preset, question)
+    found = [one for neighbours in _ask_each(indexes, vector, limit) for one in neighbours]
+    return sorted(found, key=lambda one: (-one.similarity, one.chunk_id))[:limit]
+
+
+def _ask_each(indexes: Sequence[Index], vector: np.ndarray, limit: int) -> list[list[Neighbour]]:
+    """The store is asked on threads, as it answers over the network; the database from this one alone."""
+    asked = [index for index in indexes if index.store_ready]
+    if len(asked) > 1:
+        with ThreadPoolExecutor(min(AT_ONCE, len(asked))) as threads:
+            answers = list(threads.map(lambda index: _from_store(index, vector, limit), asked))
+    else:
+        answers = [_from_store(index, vector, limit) for index in asked]
+    answered = {index.pk: answer for index, answer in zip(asked, answers, strict=True) if answer is not None}
+    return [answered[index.pk] if index.pk in answered else _exactly(index, vector, limit) for index in indexes]
+
+
+def _from_store(index: Index, vector: np.ndarray, limit: int) -> list[Neighbour] | None:
+    """None where the store does not answer, which the exact search makes good."""
+    try:
+        return open_store().nearest(index.collection, _cut(vector, index), limit)
+    except StoreError as error:
+        log.warning("Searching %s exactly: %s", index.collection, error)
+        return None
+
+
+def _exactly(index: Index, vector: np.ndarray, limit: int) -> list[Neighbour]:
+    return open_store("exact").nearest(index.collection, _cut(vector, index), limit)
+
+
+def _cut(vector: np.ndarray, index: Index) -> np.ndarray:
+    return shorten(vector[None, :], index.dimension)[0]
