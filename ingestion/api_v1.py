@@ -1,6 +1,7 @@
 """Put version 1 of the API together."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
@@ -30,6 +31,7 @@ for router in (knowledge_bases, documents, questions):
     api.add_router("", router)
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-home"),
     path("", api.urls),
     path("<path:rest>", missing, name="api-missing"),
 ]

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import redis
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from kb.beats import alive
 from kb.data import chroma_url
@@ -56,7 +59,10 @@ def _asked(ping: Callable[[], str]) -> tuple[bool, str]:
 
 
 def _redis() -> str:
-    with redis.Redis.from_url(redis_url(), socket_timeout=SECONDS, socket_connect_timeout=SECONDS) as client:
+    url, limits = redis_url(), {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
+        raise OSError(_("it was not started"))
+    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **limits) as client:
         client.ping()
     return _("answers")
 
@@ -70,9 +76,11 @@ def _chroma() -> str:
 
 
 def _lane() -> str:
-    socket = str(settings.KB_DATA / "run" / "embed.sock")
+    socket = settings.KB_DATA / "run" / "embed.sock"
     address = settings.KB_EMBED_URL or (f"http://{settings.KB_EMBED_LISTEN}" if settings.KB_EMBED_LISTEN else "")
-    transport = httpx.HTTPTransport() if address else httpx.HTTPTransport(uds=socket)
+    if not address and not socket.exists():
+        raise OSError(_("it was not started"))
+    transport = httpx.HTTPTransport() if address else httpx.HTTPTransport(uds=str(socket))
     with httpx.Client(transport=transport, timeout=SECONDS) as client:
         client.get(f"{address or 'http://lane'}/health").raise_for_status()
     return _("answers")

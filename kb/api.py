@@ -57,7 +57,7 @@ def _counted(knowledge_bases: QuerySet[KnowledgeBase]) -> QuerySet[KnowledgeBase
     return knowledge_bases.annotate(
         number=Count("documents", filter=living),
         number_ready=Count("documents", filter=living & Q(documents__status="ready")),
-    )
+    ).order_by("name", "created_at")  # said again, as counting forgets it
 
 
 def _out(knowledge_base: KnowledgeBase) -> KnowledgeBaseOut:

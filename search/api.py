@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from kb.access import chosen_among, readable_by
 from kb.api import Input
+from search.cite import Source
 from search.passage import Passage
 
 router = Router(tags=["Questions"])
@@ -57,6 +58,7 @@ class Passages(Schema):
 
 class CitationOut(Schema):
     number: int = Field(description="The answer cites it as [number].")
+    is_cited: bool = Field(description="False: it was found, and the answer does not use it.")
     chunk: int | None
     document: UUID
     title: str
@@ -93,9 +95,10 @@ def _passage(passage: Passage) -> PassageOut:
     )
 
 
-def _citation(citation) -> CitationOut:
+def _citation(citation: Source) -> CitationOut:
     return CitationOut(
         number=citation.number,
+        is_cited=citation.is_cited,
         chunk=citation.chunk_id,
         document=citation.document_id,
         title=citation.title,

@@ -123,7 +123,7 @@ def _own(user: User, pk) -> Conversation:
 def conversations(request: HttpRequest) -> HttpResponse:
     """The person's conversations, the latest first, with those words in title or questions."""
     words = request.GET.get("q", "").strip()[:200]
-    own = Conversation.objects.filter(user=request.user).annotate(questions=Count("messages"))
+    own = Conversation.objects.filter(user=request.user).annotate(questions=Count("messages")).order_by("-updated_at")
     if words:
         fits = Conversation.objects.filter(Q(title__icontains=words) | Q(messages__question__icontains=words))
         own = own.filter(pk__in=fits.values("pk"))

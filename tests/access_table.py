@@ -1,0 +1,134 @@
+"""Who may do what at which address: the one table that tests/test_access_matrix.py holds against the URLs.
+
+A route that is in none of these sets fails the tests until somebody has decided who may use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+VIEWER, EDITOR, MANAGER = "viewer", "editor", "manager"  # roles in the knowledge base
+OWNER = "owner"  # a person's own thing: nobody else's role opens it
+ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True)
+class Use:
+    """One way of using a route that names an object of Alice's: who may, how, and with what."""
+
+    who: str
+    method: str = "get"
+    data: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    upload: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}{self.query}"
+
+
+# Anyone, signed in or not. What they show depends on nobody's things.
+PUBLIC = {
+    "livez",
+    "readyz",
+    "setup",
+    "login",
+    "logout",
+    "language",
+    "api/v1/",
+    "api/v1/docs",
+    "api/v1/openapi.json",
+    "api/v1/<path:rest>",
+}
+
+# Whoever has the secret token in the address.
+BY_TOKEN = {"invitations/<str:token>/"}
+
+# Pages of whoever is signed in: they show that person's own things.
+SIGNED_IN = {
+    "",
+    "ask",
+    "search",
+    "conversations/",
+    "theme",
+    "account/",
+    "account/password",
+    "account/keys",
+    "knowledge-bases/",
+    "knowledge-bases/new",
+}
+
+# Administrators' own pages: to all others they are not there.
+ADMINISTRATORS = {"people/", "people/invitations/<int:pk>/revoke"}
+
+# Programs with a key, about whatever their person may see.
+WITH_KEY = {"api/v1/knowledge-bases", "api/v1/search", "api/v1/answer"}
+
+BASE, DOCUMENT = "knowledge-bases/<uuid:pk>", "documents/<uuid:pk>"
+CONVERSATION = "conversations/<uuid:pk>"
+API_BASE, API_DOCUMENT = "api/v1/knowledge-bases/<uuidstr:id>", "api/v1/documents/<uuidstr:id>"
+
+# Routes that name an object.
+OBJECTS: dict[str, list[Use]] = {
+    f"{BASE}/": [Use(VIEWER), Use(VIEWER, query="?status=ready&q=a")],
+    f"{BASE}/documents/rows": [Use(VIEWER)],
+    f"{BASE}/documents/bulk": [Use(EDITOR, "post", {"action": "delete", "document": "{document}"})],
+    f"{BASE}/upload": [Use(EDITOR, "post", {"file": "notes.txt"}, upload=True)],
+    f"{BASE}/paste": [Use(EDITOR, "post", {"title": "Pasted", "text": "Some words."})],
+    f"{BASE}/chunk-preview": [
+        Use(VIEWER),
+        Use(VIEWER, "post", {"text": "", "document": "{document}", "chunk_tokens": 64, "chunk_overlap": 8}),
+    ],
+    f"{BASE}/settings": [
+        Use(MANAGER),
+        Use(MANAGER, "post", {"name": "Renamed", "chunk_tokens": 100, "chunk_overlap": 10}),
+    ],
+    f"{BASE}/delete": [Use(MANAGER), Use(MANAGER, "post", {"name": "{name}"})],
+    f"{BASE}/members/": [Use(MANAGER), Use(MANAGER, "post", {"member": "user-{charlie}", "role": "viewer"})],
+    f"{BASE}/members/<int:member>/role": [Use(MANAGER, "post", {"role": "editor"})],
+    f"{BASE}/members/<int:member>/remove": [Use(MANAGER, "post")],
+    f"{DOCUMENT}/": [
+        Use(VIEWER),
+        Use(VIEWER, query="?chunk={chunk}"),
+        Use(VIEWER, query="?start=0&end=20"),
+        Use(VIEWER, query="?view=text"),
+        Use(OWNER, query="?citation={citation}"),
+    ],
+    f"{DOCUMENT}/pages/<int:number>.webp": [Use(VIEWER)],
+    f"{DOCUMENT}/original": [Use(VIEWER)],
+    f"{DOCUMENT}/cancel": [Use(EDITOR, "post")],
+    f"{DOCUMENT}/retry": [Use(EDITOR, "post")],
+    f"{DOCUMENT}/delete": [Use(EDITOR, "post")],
+    f"{CONVERSATION}/": [Use(OWNER)],
+    f"{CONVERSATION}/rename": [Use(OWNER), Use(OWNER, "post", {"title": "Other"})],
+    f"{CONVERSATION}/delete": [Use(OWNER, "post")],
+    "sources/<int:pk>/": [Use(OWNER)],
+    "account/keys/<int:pk>/revoke": [Use(OWNER, "post")],
+}
+
+# The same over the API, with a key instead of a session.
+API_OBJECTS: dict[str, list[Use]] = {
+    API_BASE: [Use(VIEWER), Use(MANAGER, "patch", {"name": "Renamed"}), Use(MANAGER, "delete")],
+    f"{API_BASE}/documents": [Use(VIEWER), Use(EDITOR, "post", {"file": "notes.txt"}, upload=True)],
+    API_DOCUMENT: [Use(VIEWER), Use(EDITOR, "delete")],
+    f"{API_DOCUMENT}/original": [Use(VIEWER)],
+    f"{API_DOCUMENT}/text": [Use(VIEWER)],
+    f"{API_DOCUMENT}/retry": [Use(EDITOR, "post")],
+}
+
+
+def is_administration(route: str) -> bool:
+    """The panel: all of it is for administrators, so that a new page in it needs no line here."""
+    return route.startswith("admin/")
+
+
+KINDS: list[Callable[[str], bool]] = [
+    PUBLIC.__contains__,
+    BY_TOKEN.__contains__,
+    SIGNED_IN.__contains__,
+    ADMINISTRATORS.__contains__,
+    WITH_KEY.__contains__,
+    OBJECTS.__contains__,
+    API_OBJECTS.__contains__,
+    is_administration,
+]
