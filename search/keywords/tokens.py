@@ -7,6 +7,7 @@ from collections.abc import Iterator
 # Han, kana and Hangul: written without spaces, or with endings on the words that no stemmer here knows
 CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>[^\W{CJK}]+(?:(?:[-./@:#+&]|['\u2019])?[^\W{CJK}]+)*(?:\+\+|#)?)")
+OWNER = re.compile(r"['\u2019][sS]$")
 PART = re.compile(r"[^\W_]+")
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 IS_CJK = re.compile(f"[{CJK}]")
@@ -50,7 +51,8 @@ def _characters_and_pairs(run: str) -> Iterator[str]:
 
 
 def _whole_and_parts(word: str) -> Iterator[str]:
-    whole = word.replace("\u2019", "'").casefold().removesuffix("'s")
+    word = OWNER.sub("", word)
+    whole = word.replace("\u2019", "'").casefold()
     parts = [part.casefold() for run in PART.findall(word) for part in HUMP.split(run)]
     if len(whole) <= MOST_CHARACTERS:
         yield whole
