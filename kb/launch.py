@@ -112,7 +112,7 @@ class Launcher:
         running.started, running.start_at, running.is_ready = time.monotonic(), None, False
         self.pid_file(name).write_text(f"{running.process.pid} {birth(running.process.pid)}")
 
-    def wait_until_ready(self, names: list[str], seconds: float = 300.0) -> None:
+    def wait_until_ready(self, names: list[str], seconds: float = 600.0) -> None:
         """Until each is ready; says so, a line each. Raises LaunchError when one isn't in that time or keeps dying."""
         deadline = time.monotonic() + seconds
         while waiting := [name for name in names if not self.running[name].is_ready]:

@@ -1,6 +1,7 @@
 """What is shipped beside the code agrees with it."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -35,9 +36,8 @@ def test_every_service_that_stays_is_asked_for_its_health():
 
 
 def test_what_writes_has_a_minute_to_stop():
-    assert {services()[name]["stop_grace_period"] for name in ("chroma", "postgres", "parse", "embed", "web")} == {
-        "60s"
-    }
+    writing = ("chroma", "postgres", "parse", "embed", "reconciler", "web")
+    assert {services()[name]["stop_grace_period"] for name in writing} == {"60s"}
 
 
 def test_no_password_has_a_default():
@@ -51,8 +51,6 @@ def test_the_lock_for_a_cpu_brings_no_cuda_along():
 
 
 def test_the_locks_name_what_pyproject_asks_for():
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     locked = (ROOT / "requirements/gpu.txt").read_text(encoding="utf-8")
     asked = [re.match(r"[A-Za-z0-9._-]+", line)[0].lower().replace("_", "-") for line in project["dependencies"]]
