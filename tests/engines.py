@@ -26,6 +26,9 @@ class WordsEmbedder:
     def embed_query(self, text: str) -> np.ndarray:
         return self._vector(text)
 
+    def embed_raw(self, texts: list[str]) -> np.ndarray:
+        return np.stack([self._vector(text) for text in texts])
+
     def _vector(self, text: str) -> np.ndarray:
         total = np.full(DIMENSION, 1e-3, dtype=np.float32)
         for word in re.findall(r"\w+", text.lower()):

@@ -38,13 +38,16 @@ class EmbeddingError(Exception):
 
 
 class Embedder(Protocol):
-    """float32 rows of length 1, in the order of the texts. Both raise EmbeddingError."""
+    """float32 rows of length 1, in the order of the texts. All raise EmbeddingError."""
 
     def embed_documents(self, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors of passages; the document instruction is put before each."""
 
     def embed_query(self, text: str) -> np.ndarray:
         """(dimension,) vector of a question; the query instruction is put before it."""
+
+    def embed_raw(self, texts: list[str]) -> np.ndarray:
+        """(n, dimension) vectors of a few texts as they are, for someone who is waiting."""
 
 
 def open_embedder(settings: EmbeddingSettings) -> Embedder:

@@ -1,0 +1,75 @@
+"""The query lane: how a web process, which has no model, gets the vector of a question.
+
+A local model lives in the embed worker, which answers on a unix socket in the data folder (or at KB_EMBED_URL); a
+model server is asked directly. Nothing here imports torch.
+"""
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+
+from search.embedders import EmbeddingSettings
+from search.embedders.server import SOCKET, ServerEmbedder
+from search.models import Preset
+from search.presets import settings_of
+
+REMEMBERED = 512  # questions a process: the next page of the same question costs nothing
+
+
+def socket_path() -> Path:
+    """Where the embed worker's socket lies, if it is not at a network address."""
+    return Path(settings.KB_DATA) / "run" / "embed.sock"
+
+
+def lane_url() -> str:
+    """Where the embed worker answers."""
+    listen = settings.KB_EMBED_LISTEN
+    configured = settings.KB_EMBED_URL or (f"http://{listen}" if listen else "")
+    return f"{configured.rstrip('/').removesuffix('/v1')}/v1" if configured else f"{SOCKET}{socket_path()}"
+
+
+def embed_query(preset: Preset, text: str) -> np.ndarray:
+    """(dimension,) float32 of length 1, read-only; the preset's query instruction is put before the text.
+
+    Raises EmbeddingError: at once where nobody listens, else after some five seconds.
+    """
+    return _remembered(_engine_settings(preset), text)
+
+
+def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
+    """(n, dimension) for a few texts of the kind that is stored; the document instruction is put before each."""
+    if not texts:
+        return np.zeros((0, preset.dimension), dtype=np.float32)
+    chosen = _engine_settings(preset)
+    return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
+
+
+def start_lane() -> None:
+    """Called in the embed worker: answer questions from now on, and load the model for them."""
+    from search import lane_server
+
+    lane_server.start()
+
+
+def _engine_settings(preset: Preset) -> EmbeddingSettings:
+    chosen = settings_of(preset)
+    if preset.engine == Preset.Engine.SERVER:
+        return chosen
+    return replace(chosen, url=lane_url(), model=preset.fingerprint, api_key="")
+
+
+@lru_cache(REMEMBERED)
+def _remembered(chosen: EmbeddingSettings, text: str) -> np.ndarray:
+    vector = _engine(chosen, os.getpid()).embed_query(text)
+    vector.flags.writeable = False  # it is shared with whoever asks the same
+    return vector
+
+
+@lru_cache(32)
+def _engine(chosen: EmbeddingSettings, process: int) -> ServerEmbedder:
+    """One a process, for all its threads: connections are kept, and are not shared with a forked child."""
+    return ServerEmbedder(chosen)

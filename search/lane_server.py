@@ -1,0 +1,225 @@
+"""The server's side of the query lane: the embed worker, which has the model, embeds questions for the web processes.
+
+It speaks OpenAI's `POST /v1/embeddings`, on a unix socket that only this installation's user may open, or on
+KB_EMBED_LISTEN. Texts arrive ready to embed: whoever asks has put the instruction before them. The model is named by
+its preset's fingerprint.
+"""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import connections
+
+from search.embedders import EmbeddingError
+from search.embedders.loaded import is_loaded, loaded
+from search.lane import socket_path
+from search.models import Preset
+from search.presets import default_preset
+
+log = logging.getLogger(__name__)
+
+MAX_TEXTS = 64  # as many as search.embedders.server sends at once
+MAX_BYTES = 1024 * 1024
+IDLE_SECONDS = 120  # a connection that is kept open and says nothing
+
+Embed = Callable[[str, list[str]], np.ndarray]  # model, texts -> (n, dimension) of length 1; raises EmbeddingError
+
+
+class _Refused(Exception):
+    """What was asked cannot be answered: an HTTP status, and a sentence."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    server: Any
+
+    def do_GET(self) -> None:
+        if self.path == "/health":
+            ready = self.server.is_ready()
+            self._answer(200 if ready else 503, {"status": "ready" if ready else "loading"})
+        else:
+            self._answer(404, _error("There is nothing here."))
+
+    def do_POST(self) -> None:
+        try:
+            texts, model = self._asked()
+            vectors = self.server.embed(model, texts)
+        except _Refused as refusal:
+            self.close_connection = True  # what was sent with it may be unread
+            self._answer(refusal.status, _error(refusal.message))
+        except EmbeddingError as error:
+            self._answer(422 if error.permanent else 503, _error(error.message))
+        except Exception:
+            log.exception("The query lane failed")
+            self._answer(500, _error("The embed worker failed; its log says why."))
+        else:
+            data = [{"object": "embedding", "index": n, "embedding": row.tolist()} for n, row in enumerate(vectors)]
+            self._answer(200, {"object": "list", "model": model, "data": data})
+
+    def _asked(self) -> tuple[list[str], str]:
+        if self.path != "/v1/embeddings":
+            raise _Refused(404, "There is nothing here but /v1/embeddings.")
+        try:
+            length = int(self.headers.get("Content-Length", ""))
+        except ValueError:
+            raise _Refused(411, "The request does not say how long it is.") from None
+        if not 0 <= length <= MAX_BYTES:
+            raise _Refused(413, f"At most {MAX_BYTES} bytes can be embedded at once.")
+        return _read(self.rfile.read(length))
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def address_string(self) -> str:
+        return "lane"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug(format, *args)
+
+
+def _read(content: bytes) -> tuple[list[str], str]:
+    try:
+        body = json.loads(content)
+        texts, model = body["input"], str(body.get("model", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _Refused(400, 'The request is not JSON with "input".') from None
+    texts = [texts] if isinstance(texts, str) else texts
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise _Refused(400, '"input" must be a text or a list of texts.')
+    if len(texts) > MAX_TEXTS:
+        raise _Refused(413, f"At most {MAX_TEXTS} texts can be embedded at once.")
+    return texts, model
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"error": {"message": message}}
+
+
+class _Quiet:
+    """Threads that end with the process; a client that went away is no news."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        log.debug("A connection to the query lane broke off", exc_info=True)
+
+
+class _SocketServer(_Quiet, ThreadingUnixStreamServer):
+    def server_bind(self) -> None:
+        """Readable by its owner alone from the first moment; one that a dead worker left is replaced."""
+        path = Path(str(self.server_address))
+        path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            super().server_bind()
+        finally:
+            os.umask(before)
+
+
+class _NetworkServer(_Quiet, ThreadingHTTPServer):
+    """The same at a network address; put it where only this installation's machines reach it."""
+
+
+def serve(embed: Embed, address: Path | tuple[str, int], *, is_ready: Callable[[], bool] = lambda: True) -> Any:
+    """A server that listens at once and answers from threads of its own; `shutdown()` and `server_close()` end it."""
+    server: Any
+    if isinstance(address, Path):
+        server = _SocketServer(str(address), _Handler)
+    else:
+        server = _NetworkServer(address, _Handler)
+    server.embed, server.is_ready = embed, is_ready
+    threading.Thread(target=server.serve_forever, name="query-lane", daemon=True).start()
+    return server
+
+
+def listen_address(listen: str) -> Path | tuple[str, int]:
+    """host:port as KB_EMBED_LISTEN says, else the socket."""
+    if not listen:
+        return socket_path()
+    host, _, port = listen.rpartition(":")
+    return (host.strip("[]") or "127.0.0.1", int(port))
+
+
+_started: list[Any] = []
+_ready = threading.Event()
+
+
+def start() -> None:
+    """Open the lane in this process (once), and begin to load the model, so that the first question finds it."""
+    if _started:
+        return
+    address = listen_address(settings.KB_EMBED_LISTEN)
+    _started.append(serve(Lane().embed, address, is_ready=_ready.is_set))
+    _in_background(_load_default)
+    log.info("Questions are embedded at %s", address)
+
+
+class Lane:
+    """Embeds with the models that this process has loaded, and loads the others meanwhile."""
+
+    def __init__(self) -> None:
+        self.presets: dict[str, Preset] = {}
+
+    def embed(self, fingerprint: str, texts: list[str]) -> np.ndarray:
+        """(n, dimension) vectors. Raises EmbeddingError, which passes, while the model is being loaded."""
+        preset = self._preset(fingerprint)
+        if not is_loaded(preset):
+            _in_background(loaded, preset)
+            raise EmbeddingError("The embedding model is being loaded; it takes some seconds.")
+        return loaded(preset).embed_raw(texts)
+
+    def _preset(self, fingerprint: str) -> Preset:
+        """What makes the vectors never changes under a fingerprint, so that it is read once."""
+        if fingerprint not in self.presets:
+            try:
+                preset = Preset.objects.filter(fingerprint=fingerprint, engine=Preset.Engine.LOCAL).first()
+            finally:
+                connections.close_all()  # this thread may never come back
+            if preset is None:
+                raise EmbeddingError("The embed worker knows no such embedding preset.", permanent=True)
+            self.presets[fingerprint] = preset
+        return self.presets[fingerprint]
+
+
+def _in_background(work: Callable[..., Any], *args: Any) -> None:
+    threading.Thread(target=_logged, args=[work, *args], name="load-model", daemon=True).start()
+
+
+def _logged(work: Callable[..., Any], *args: Any) -> None:
+    try:
+        work(*args)
+    except EmbeddingError as error:
+        log.error("%s", error.message)
+    finally:
+        connections.close_all()
+
+
+def _load_default() -> None:
+    """The installation's own model, unless a model server has it."""
+    preset = default_preset()
+    if preset.engine == Preset.Engine.LOCAL:
+        loaded(preset)
+    _ready.set()
