@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kb.models import Section
 
@@ -106,8 +107,7 @@ def cut(text: str, start: int, place: Place | None) -> tuple[Piece, ...]:
     for span in (place.passage, *place.sentences):
         edges |= {min(max(edge - start, 0), len(text)) for edge in span}
     cuts = sorted(edges)
-    spans = zip(cuts, cuts[1:], strict=False)
-    return tuple(Piece(text[a:b], mark_of((a + start, b + start), place)) for a, b in spans)
+    return tuple(Piece(text[a:b], mark_of((a + start, b + start), place)) for a, b in pairwise(cuts))
 
 
 def mark_of(span: Span, place: Place) -> str:

@@ -37,7 +37,7 @@ def upload(request: HttpRequest, pk) -> HttpResponse:
     base = get_writable(request.user, pk)
     if request.method == "GET":
         return redirect(base)
-    files, folders = request.FILES.getlist("files"), request.POST.getlist("folder")
+    files, folders = request.FILES.getlist("file"), request.POST.getlist("folder")
     folders += [""] * (len(files) - len(folders))
     outcomes = [_take_in(file, base, request.user, folder) for file, folder in zip(files, folders, strict=False)]
     if request.htmx:

@@ -9,8 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from ingestion.boxes import Box
+from ingestion.errors import IngestionError
 from ingestion.opened import Opened, boxes_on_pages, open_at, page_of
 from ingestion.reading import Block, Place, blocks_of
+from ingestion.render import page_picture, page_sizes
 from kb.access import get_readable_document
 from kb.files import path_of
 from kb.models import Document, Section
@@ -20,23 +22,8 @@ CHARACTERS = 60_000  # ... or so many characters, whichever is less
 BEFORE = 12  # sections shown above the passage
 PAGES = 12  # pictures in a window
 HEADINGS = 400
+A4 = (595, 842)
 HITS = 40
-
-
-def has_pictures(document):
-    return document.media_type == "application/pdf" or document.media_type.startswith("image/")
-
-
-def page_sizes(document, numbers):
-    return dict.fromkeys(numbers, (1240, 1754))
-
-
-def page_picture(document, number):
-    from ingestion import render
-
-    return render.page_picture(document, number)
-
-
 AS_FILE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -179,11 +166,26 @@ def _pages(document: Document, opened: Opened, request: HttpRequest) -> PageWind
     last = min(before - 1 if before else first + PAGES - 1, total)
     boxes = boxes_on_pages(document, opened)
     marked = min(boxes, default=None)
-    sizes = page_sizes(document, range(first, last + 1))
+    sizes = _sizes(document, total)
     pages = [
-        PagePicture(n, *sizes[n], boxes=boxes.get(n, []), is_first_marked=n == marked) for n in range(first, last + 1)
+        PagePicture(n, *sizes[n - 1], boxes=boxes.get(n, []), is_first_marked=n == marked)
+        for n in range(first, last + 1)
     ]
     return PageWindow(pages, before=first if first > 1 else None, after=last + 1 if last < total else None)
+
+
+def has_pictures(document: Document) -> bool:
+    """Whether its pages can be shown as pictures."""
+    return document.media_type == "application/pdf" or document.media_type.startswith("image/")
+
+
+def _sizes(document: Document, total: int) -> list[tuple[int, int]]:
+    """Width and height of each page; that of paper where a page cannot be measured."""
+    try:
+        sizes = [(round(width), round(height)) for width, height in page_sizes(path_of(document.sha256))]
+    except (IngestionError, OSError):
+        sizes = []
+    return (sizes + [A4] * total)[:total]
 
 
 def _whole(text: str | None) -> int | None:
@@ -197,11 +199,12 @@ def document_page(request: HttpRequest, pk, number: int) -> HttpResponse:
     document = get_readable_document(request.user, pk)
     if not has_pictures(document) or not 1 <= number <= (document.pages or 1):
         raise Http404
-    picture = page_picture(document, number)
-    if picture is None:
-        raise Http404
+    try:
+        picture = page_picture(path_of(document.sha256), number).open("rb")
+    except (IngestionError, OSError) as error:
+        raise Http404 from error
     headers = {**AS_FILE, "Cache-Control": "private, max-age=3600"}
-    return FileResponse(picture.open("rb"), content_type="image/webp", headers=headers)
+    return FileResponse(picture, content_type="image/webp", headers=headers)
 
 
 @login_required

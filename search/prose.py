@@ -22,7 +22,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, heading, list or block of code. `items` holds the runs of each item, one item where it is no list."""
+    """A paragraph, heading, list or block of code. `items` holds the runs of each item; what is no list has one."""
 
     kind: str
     items: tuple[tuple[Run, ...], ...]

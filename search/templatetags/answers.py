@@ -1,5 +1,7 @@
 """How passages and their ranks are shown."""
 
+from itertools import pairwise
+
 from django import template
 from django.utils.translation import gettext as _
 
@@ -16,10 +18,7 @@ def pieces(passage) -> list[tuple[str, bool]]:
     for mark in passage.marks:
         cuts |= {min(max(edge - start, 0), len(text)) for edge in mark}
     edges = sorted(cuts)
-    return [
-        (text[a:b], any(left <= a + start < right for left, right in passage.marks))
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    return [(text[a:b], any(left <= a + start < right for left, right in passage.marks)) for a, b in pairwise(edges)]
 
 
 @register.filter

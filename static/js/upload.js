@@ -39,7 +39,7 @@
     const body = new FormData();
     body.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
     body.append("folder", item.folder);
-    body.append("files", item.file, item.file.name);
+    body.append("file", item.file, item.file.name);
     running.set(request, 0);
     request.upload.addEventListener("progress", (event) => {
       running.set(request, Math.min(event.loaded, item.file.size));
