@@ -50,6 +50,9 @@ class KeywordIndex(Protocol):
     def best(self, words: str, *, indexes: Sequence[int], limit: int) -> list[Hit]:
         """The best by BM25 within these indexes, best first; [] where no word is known."""
 
+    def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
+        """In how many chunks of these indexes each of the words stands."""
+
     def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
         """Those of the ids that are not in this index."""
 

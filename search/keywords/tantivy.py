@@ -69,6 +69,13 @@ class TantivyIndex:
             query = tantivy.Query.term_query(SCHEMA, "index", index_id)
             return self._searcher().search(query, 1, count=True).count
 
+    def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
+        if not indexes or not (self.folder / "meta.json").exists():
+            return [0] * len(words)
+        with _translated():
+            searcher = self._searcher()
+            return [searcher.search(_within(indexes, _all_of(word)), 1, count=True).count for word in words]
+
     def _search(self, query: tantivy.Query, limit: int) -> list[Hit]:
         """The best of a query; equal scores go by chunk, so that the order is always the same."""
         if not (self.folder / "meta.json").exists():  # before the first passage, or deleted by hand
@@ -183,6 +190,17 @@ def _any_of(tokens: Sequence[str]) -> tantivy.Query:
         for field, boost in BOOSTS.items()
     )
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+
+
+def _all_of(word: str) -> tantivy.Query:
+    """Every token of a word, each in any of the fields."""
+    anywhere = (
+        tantivy.Query.boolean_query(
+            [(tantivy.Occur.Should, tantivy.Query.term_query(SCHEMA, field, token)) for field in BOOSTS]
+        )
+        for token in query_tokens(word)
+    )
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in anywhere])
 
 
 def _within(indexes: Sequence[int], query: tantivy.Query) -> tantivy.Query:
