@@ -8,6 +8,7 @@ from kb.models import Document, KnowledgeBase
 
 PASTE_CHARACTERS = 5_000_000
 PREVIEW_CHARACTERS = 20_000
+LISTED = 200  # documents to choose from for a preview
 
 
 class ListingForm(forms.Form):
@@ -51,7 +52,7 @@ class ChunkPreviewForm(forms.Form):
 
     text = forms.CharField(label=_("Your text"), required=False, widget=forms.Textarea(attrs={"rows": 8}), strip=False)
     document = forms.ModelChoiceField(
-        label=_("or one of the documents"), queryset=Document.objects.none(), required=False, empty_label=_("- none -")
+        label=_("or one of the documents"), queryset=Document.objects.none(), required=False
     )
     chunk_tokens = forms.IntegerField(label=_("Passage length"), min_value=16, max_value=32_768)
     chunk_overlap = forms.IntegerField(label=_("Overlap"), min_value=0, max_value=16_384)
@@ -61,6 +62,8 @@ class ChunkPreviewForm(forms.Form):
         self.fields["document"].queryset = Document.objects.filter(
             knowledge_base=knowledge_base, deleted_at=None, characters__gt=0
         ).order_by("title")
+        some = self.fields["document"].queryset.values_list("pk", "title")[:LISTED]
+        self.fields["document"].choices = [("", _("- none -")), *some]
 
     def clean_text(self) -> str:
         return self.cleaned_data["text"][:PREVIEW_CHARACTERS]

@@ -2,15 +2,15 @@
 
 from django.urls import path
 
-from search import views
+from search import conversations, searching, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("ask", views.ask, name="ask"),
-    path("conversations/", views.conversations, name="conversations"),
-    path("conversations/<uuid:pk>/", views.conversation, name="conversation"),
-    path("conversations/<uuid:pk>/rename", views.conversation_rename, name="conversation_rename"),
-    path("conversations/<uuid:pk>/delete", views.conversation_delete, name="conversation_delete"),
-    path("search", views.search, name="search"),
-    path("sources/<int:pk>/", views.source, name="source"),
+    path("conversations/", conversations.conversations, name="conversations"),
+    path("conversations/<uuid:pk>/", conversations.conversation, name="conversation"),
+    path("conversations/<uuid:pk>/rename", conversations.conversation_rename, name="conversation_rename"),
+    path("conversations/<uuid:pk>/delete", conversations.conversation_delete, name="conversation_delete"),
+    path("search", searching.search, name="search"),
+    path("sources/<int:pk>/", conversations.source, name="source"),
 ]

@@ -1,0 +1,55 @@
+"""The search page: which passages a question finds, and why."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from kb.access import chosen_among, readable_by
+from kb.models import KnowledgeBase
+from search.forms import HYBRID, MODES, SearchForm
+from search.passage import Passage
+from search.retrieve import retrieve
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one way of searching found."""
+
+    mode: str
+    passages: tuple[Passage, ...]
+    notes: tuple[str, ...]
+    milliseconds: int
+
+
+@login_required
+@require_GET
+def search(request: HttpRequest) -> HttpResponse:
+    """The retrieval test: which passages a question finds, at which places, and why."""
+    form = SearchForm(request.GET)
+    results: list[Found] = []
+    if form.is_valid():
+        scope = chosen_among(readable_by(request.user), form.cleaned_data["kb"])
+        results = _results(form.cleaned_data, scope) if form.cleaned_data["q"].strip() else []
+    context = {
+        "form": form,
+        "modes": MODES,
+        "chosen": form.cleaned_data,
+        "results": results,
+        "scope": request.GET.getlist("kb"),
+        "knowledge_bases": list(readable_by(request.user)),
+    }
+    fragment = request.htmx and not request.htmx.boosted
+    return render(request, "search/_results.html" if fragment else "search/search.html", context)
+
+
+def _results(asked: dict, scope: list[KnowledgeBase]) -> list[Found]:
+    modes = [HYBRID, "vector", "keyword"] if asked["compare"] else [asked["mode"]]
+    return [_found(mode, asked["q"], scope, asked["top_k"]) for mode in modes]
+
+
+def _found(mode: str, words: str, scope: list[KnowledgeBase], limit: int) -> Found:
+    found = retrieve(words, knowledge_bases=scope, mode=mode, limit=limit)
+    return Found(mode, tuple(found.passages), tuple(map(str, found.notes)), round(found.milliseconds))
