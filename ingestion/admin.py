@@ -16,6 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from ingestion import pipeline
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk, Document
 
@@ -127,20 +128,14 @@ class DocumentAdmin(ReadOnly, ModelAdmin):
 
     @admin.action(description=_("Try again"), permissions=["view"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        from ingestion import pipeline
-
         self._do(request, queryset, pipeline.retry)
 
     @admin.action(description=_("Read the file anew"), permissions=["view"])
     def reingest(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        from ingestion import pipeline
-
         self._do(request, queryset, pipeline.reingest)
 
     @admin.action(description=_("Cancel"), permissions=["view"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        from ingestion import pipeline
-
         self._do(request, queryset, pipeline.cancel)
 
     def _do(self, request: HttpRequest, queryset: QuerySet[Document], act: Callable[[Document], bool]) -> None:
@@ -157,12 +152,8 @@ class DocumentAdmin(ReadOnly, ModelAdmin):
         return [str(each) for each in objs[:50]], {self.opts.verbose_name_plural: len(objs)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
-        from ingestion import pipeline
-
         pipeline.delete(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        from ingestion import pipeline
-
         for document in queryset:
             pipeline.delete(document)

@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from ninja import Field, File, Form, Query, Router, Schema
 from ninja.files import UploadedFile
 
+from ingestion import pipeline
 from ingestion.errors import IngestionError
+from ingestion.receive import receive
 from kb.access import documents_in, get_readable, get_readable_document, get_writable, get_writable_document
 from kb.api_errors import ApiError, ErrorOut
 from kb.files import path_of
@@ -94,8 +96,6 @@ def upload(request: HttpRequest, id: UUID, file: File[list[UploadedFile]], folde
 
 
 def _take(file, knowledge_base: KnowledgeBase, user: User, folder: str, taken: list, refusals: list) -> None:
-    from ingestion.receive import receive
-
     name = file.name or ""
     try:
         received = receive(file, knowledge_base=knowledge_base, user=user, name=name, folder=folder)
@@ -143,8 +143,6 @@ def text(request: HttpRequest, id: UUID):
 @router.post("/documents/{uuid:id}/retry", response={202: DocumentOut, 409: ErrorOut}, summary="Try it again")
 def retry(request: HttpRequest, id: UUID):
     """For documents that failed or were cancelled."""
-    from ingestion import pipeline
-
     document = get_writable_document(request.user, id)
     if not pipeline.retry(document):
         raise ApiError(409, _("Only a document that failed or was cancelled can be tried again."))
@@ -155,7 +153,5 @@ def retry(request: HttpRequest, id: UUID):
 @router.delete("/documents/{uuid:id}", response={204: None}, summary="Delete it")
 def delete(request: HttpRequest, id: UUID):
     """It is gone from every page and search at once; its file and vectors follow."""
-    from ingestion import pipeline
-
     pipeline.delete(get_writable_document(request.user, id))
     return 204, None

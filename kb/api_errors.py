@@ -10,7 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 logger = logging.getLogger(__name__)
 
 CODES = {400: "bad_request", 409: "conflict", 413: "too_large", 422: "invalid", 503: "unavailable"}
-HIDDEN = {"body", "query", "path", "form", "file", "filters"}  # where a value came from, which the reader knows
+OUR_NAMES = {"body", "filters"}  # the parameters in which several values come together
 
 
 class Problem(Schema):
@@ -68,9 +68,8 @@ def unforeseen(request: HttpRequest, error: Exception) -> JsonResponse:
 
 def _sentence(error: dict) -> str:
     """`top_k: Input should be less than or equal to 50.` - without the names that only the code knows."""
-    place = [
-        str(part) for part in error.get("loc", ()) if part not in ("body", "query", "path", "form", "file", "data")
-    ]
+    _source, *place = map(str, error.get("loc") or ("",))
+    place = place[1:] if place and place[0] in OUR_NAMES else place
     text = str(error.get("msg", "")).removeprefix("Value error, ").rstrip(".")
     return f"{'.'.join(place)}: {text}." if place else f"{text}."
 

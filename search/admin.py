@@ -12,6 +12,7 @@ from unfold.decorators import display
 
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk
+from search.generations import suspend
 from search.models import Index, IndexedDocument, Preset, Vector
 
 STATES = {Index.State.SERVING: "success", Index.State.BUILDING: "info", Index.State.RETIRED: ""}
@@ -82,8 +83,6 @@ class IndexAdmin(ReadOnly, ModelAdmin):
     @admin.action(description=_("Rebuild from the stored vectors"), permissions=["view"])
     def rebuild(self, request: HttpRequest, queryset: QuerySet[Index]) -> None:
         """Embeds nothing; search is exact, over the stored vectors, until it is done."""
-        from search.generations import suspend
-
         chosen = list(queryset.exclude(state=Index.State.RETIRED))
         for index in chosen:
             suspend(index)

@@ -9,8 +9,10 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from kb.access import chosen_among, readable_by
 from kb.api import Input
+from search.ask import answer_once
 from search.cite import Source
 from search.passage import Passage
+from search.retrieve import retrieve
 
 router = Router(tags=["Questions"])
 
@@ -114,8 +116,6 @@ def _citation(citation: Source) -> CitationOut:
 @router.post("/search", response=Passages, summary="Find passages")
 def search(request: HttpRequest, body: SearchIn):
     """The best first."""
-    from search.retrieve import retrieve
-
     scope = chosen_among(readable_by(request.user), body.knowledge_bases)
     found = retrieve(body.query, knowledge_bases=scope, mode=body.mode, limit=body.top_k)
     return {
@@ -128,8 +128,6 @@ def search(request: HttpRequest, body: SearchIn):
 @router.post("/answer", response=AnswerOut, summary="Answer a question")
 def answer(request: HttpRequest, body: AnswerIn):
     """Made of your documents alone; `answered` is false where nothing in them answers it."""
-    from search.ask import answer_once
-
     scope = chosen_among(readable_by(request.user), body.knowledge_bases)
     text, citations, notes, is_answered = answer_once(body.question, knowledge_bases=scope, mode=body.mode)
     return {
