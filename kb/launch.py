@@ -77,13 +77,14 @@ def birth(pid: int) -> str:
 
 
 class Launcher:
-    """Starts services in the order given, stops them in the order given in `stop_order`."""
+    """Keeps services running, and stops them in the groups of `stop_order`: one group after the other."""
 
-    def __init__(self, services: list[Service], data: Path, stop_order: tuple[str, ...] = ()) -> None:
+    def __init__(self, services: list[Service], data: Path, stop_order: tuple[tuple[str, ...], ...] = ()) -> None:
         self.running = {service.name: Running(service) for service in services}
         self.data = data
-        known = [name for name in stop_order if name in self.running]
-        self.stop_order = known + [name for name in reversed(self.running) if name not in known]
+        named = {name for group in stop_order for name in group}
+        groups = (tuple(name for name in self.running if name not in named), *stop_order)
+        self.stop_order = [[name for name in group if name in self.running] for group in groups]
         self.stopping = False
         self.width = max([12, *(len(name) + 1 for name in self.running)])
 
@@ -149,7 +150,8 @@ class Launcher:
             self.bury(running, now)
         elif service.is_broken():
             self.say(f"{service.name} lost its files and is started again.")
-            self.stop(service.name)
+            self.terminate(service.name)
+            self.wait_for_end(service.name, 60.0)
             self.start(service.name)
         elif not running.is_ready and service.ready(process.pid):
             running.is_ready = True
@@ -175,23 +177,32 @@ class Launcher:
     # --- stopping -------------------------------------------------------------
 
     def stop_all(self, grace: float = 60.0) -> None:
-        """One after the other, so that each still finds what it needs while it ends."""
+        """One group after the other, so that each still finds what it needs while it ends."""
         self.stopping = True
-        for name in self.stop_order:
-            self.running[name].start_at = None
-            self.stop(name, grace)
+        for group in self.stop_order:
+            for name in group:
+                self.running[name].start_at = None
+                self.terminate(name)
+            deadline = time.monotonic() + grace
+            for name in group:
+                self.wait_for_end(name, max(0.0, deadline - time.monotonic()))
 
-    def stop(self, name: str, grace: float = 60.0) -> None:
+    def terminate(self, name: str) -> None:
+        process = self.running[name].process
+        if process and process.poll() is None:
+            process.terminate()
+
+    def wait_for_end(self, name: str, grace: float) -> None:
+        """Until it has ended; after `grace` seconds it is killed, if it may be."""
         running = self.running[name]
         process = running.process
-        if process is None or process.poll() is not None:
+        if process is None:
             return
-        process.terminate()
         try:
             process.wait(grace)
         except subprocess.TimeoutExpired:
             if running.service.may_be_killed:
-                self.say(f"{name} did not stop within {grace:.0f} s and is ended.")
+                self.say(f"{name} did not stop in time and is ended.")
                 kill_group(process.pid)
             else:
                 self.say(f"{name} is still writing and must not be ended; waiting for it.")

@@ -18,9 +18,8 @@ from kb.beats import me
 from kb.launch import LaunchError, Service
 from kb.models import ServiceBeat
 
-# The workers first, as they use all others; Redis last, as all others use it.
-STOP_ORDER = ("parse", "embed", "reconciler", "web", "chroma", "redis")
-FIRST = ("redis", "chroma")  # these need no database; the rest starts after it was migrated
+# The workers first, as they use all others; Redis last, as all others use it. What shares a line stops at once.
+STOP_ORDER = (("parse", "embed", "reconciler"), ("web",), ("chroma",), ("redis",))
 SOCKET_PATH_BYTES = 107
 
 
@@ -95,15 +94,10 @@ def chroma(data: Path, places: dict[str, str]) -> dict:
         seen = file.exists()
         return lost
 
-    def ready(pid: int) -> bool:
-        if not answers_http(("127.0.0.1", port), "/api/v2/heartbeat"):
-            return False
-        (data / "run" / "chroma.url").write_text(f"http://127.0.0.1:{port}")
-        return True
-
+    (data / "run" / "chroma.url").write_text(f"http://127.0.0.1:{port}")
     return {
         "where": f"http://127.0.0.1:{port}",
-        "ready": ready,
+        "ready": lambda pid: answers_http(("127.0.0.1", port), "/api/v2/heartbeat"),
         "is_broken": lost_its_files,
         "mend": lambda: move_aside(folder),
         "may_be_killed": False,  # SIGKILL while it writes corrupts its index

@@ -119,7 +119,7 @@ def test_stopping_keeps_the_order_and_leaves_nothing(launch, data):
             )
             for name in names
         ),
-        stop_order=("parse", "web", "redis"),
+        stop_order=(("parse",), ("web",), ("redis",)),
     )
     launcher.wait_until_ready([name.strip() for name in names], 30)
     pids = [running.process.pid for running in launcher.running.values()]
@@ -139,15 +139,15 @@ def heard(data, name):
 def test_a_deaf_service_is_ended_after_its_grace(launch, data, capsys):
     launcher = launch(script("web", DEAF.replace("SECONDS", "600"), ready=heard(data, "web")))
     launcher.wait_until_ready(["web"], 30)
-    launcher.stop("web", grace=0.2)
-    assert "web did not stop within 0 s and is ended." in capsys.readouterr().out
+    launcher.stop_all(grace=0.2)
+    assert "web did not stop in time and is ended." in capsys.readouterr().out
     assert launcher.running["web"].process.returncode == -signal.SIGKILL
 
 
 def test_chroma_is_never_killed_but_waited_for(launch, data, capsys):
     launcher = launch(script("chroma", DEAF.replace("SECONDS", "2"), may_be_killed=False, ready=heard(data, "chroma")))
     launcher.wait_until_ready(["chroma"], 30)
-    launcher.stop("chroma", grace=0.2)
+    launcher.stop_all(grace=0.2)
     assert "chroma is still writing and must not be ended" in capsys.readouterr().out
     assert launcher.running["chroma"].process.returncode == 0
 

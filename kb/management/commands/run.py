@@ -9,11 +9,12 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from kb.collect import collect_static_files
 from kb.launch import Launcher, LaunchError, only_one
 from kb.models import User
-from kb.services import FIRST, STOP_ORDER, is_free, services, url
+from kb.services import STOP_ORDER, is_free, services, url
 
 
 class Command(BaseCommand):
@@ -51,27 +52,32 @@ class Command(BaseCommand):
 
 
 def start(launcher: Launcher) -> None:
-    """Redis and Chroma, the database brought up to date, then the rest, all at once."""
-    first = [name for name in launcher.running if name in FIRST]
-    for name in first:
-        launcher.start(name)
-    launcher.wait_until_ready(first)
+    """The database brought up to date, Redis, which the workers ask for at once, then all others together."""
     prepare(launcher)
-    rest = [name for name in launcher.running if name not in first]
-    for name in rest if not launcher.stopping else ():
-        launcher.start(name)
-    launcher.wait_until_ready(rest)
+    first = [name for name in launcher.running if name == "redis"]
+    rest = [name for name in launcher.running if name != "redis"]
+    for names in (first, rest):
+        for name in names if not launcher.stopping else ():
+            launcher.start(name)
+        launcher.wait_until_ready(names)
 
 
 def prepare(launcher: Launcher) -> None:
     """Check the settings, migrate the database, put the static files where the web server finds them."""
     check_settings(launcher)
     try:
-        call_command("migrate", verbosity=0, interactive=False)
+        if is_behind():
+            call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:
         raise LaunchError(f"The database cannot be used: {str(error).strip()}") from None
     connection.close()
     collect_static_files()
+
+
+def is_behind() -> bool:
+    """Whether migrations wait; asking is three times as fast as `migrate` with nothing to do."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def check_settings(launcher: Launcher) -> None:
