@@ -1,10 +1,38 @@
-"""Decide whether the passages found answer the question at all."""
+"""Decide whether the passages that were found answer the question at all.
 
-from search.choose import Evidence
+Two signs: what share of the question's weight (rare words weigh most) the best passage covers, and how much nearer in
+meaning its best sentence is to the question than sentences about anything else are. Fitted on questions asked of
+collections that answer them, and of others that do not (benchmarks/answers.py; docs/answers.md has the numbers).
+"""
 
-LEAST_COVERED = 0.45
+LEAST_TOGETHER = 0.85  # covered share, counted up to ENOUGH_COVERED, plus nearness
+ENOUGH_COVERED = 0.7
+LEAST_COVERED = 0.38  # where the model could not be asked, or does not read the question's script
+LEAST_COVERED_PAIRS = 0.22  # the same for a question in CJK pairs: other words for the same thing share fewer of them
+# where nobody counted how rare the words are, so that they weigh by the passages found alone
+LEAST_NEARNESS_UNCOUNTED = 0.42
+LEAST_COVERED_UNCOUNTED = 0.16
+LEAST_COVERED_PAIRS_UNCOUNTED = 0.11
 
 
-def is_answerable(evidence: Evidence, similarity: float | None = None) -> bool:
-    """By the share of the question's weight that the best sentence, the best passage and all of them cover."""
-    return bool(evidence.candidates) and evidence.by_passage >= LEAST_COVERED
+def is_answerable(covered: float, nearness: float | None, *, is_cjk: bool, is_counted: bool) -> bool:
+    """`nearness` is None where there is no similarity to go by, `is_counted` says whether rarity was known."""
+    if nearness is None:
+        return covered > 0 and covered >= _least_covered(is_cjk, is_counted)
+    if not is_counted:
+        return nearness >= LEAST_NEARNESS_UNCOUNTED
+    return min(covered, ENOUGH_COVERED) + nearness >= LEAST_TOGETHER
+
+
+def _least_covered(is_cjk: bool, is_counted: bool) -> float:
+    if is_counted:
+        return LEAST_COVERED_PAIRS if is_cjk else LEAST_COVERED
+    return LEAST_COVERED_PAIRS_UNCOUNTED if is_cjk else LEAST_COVERED_UNCOUNTED
+
+
+def nearness_of(similarity: float, unrelated: float) -> float:
+    """How far the similarity lies between that of unrelated sentences (0) and that of the question itself (1).
+
+    Models differ in what cosine two unrelated sentences have; measured from it, theirs can be compared.
+    """
+    return (similarity - unrelated) / (1 - unrelated) if unrelated < 1 else 0.0

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile, zip_longest
 
 from search.passage import Passage
 from search.sentences import Sentence, split_sentences
-from search.terms import bag_of, coverage, terms_of, weigh
+from search.terms import Rarity, bag_of, coverage, terms_of, weigh
 
 MOST = 4  # sentences in an answer
 SHARE_OF_BEST = 0.55  # a sentence that scores less than this share of the best one's score is left out
-PASSAGE_WEIGHT = 0.4  # of the coverage by the whole passage, beside that by the sentence
+PASSAGE_WEIGHT = 0.5  # of the coverage by the whole passage, beside that by the sentence
 PLACE_WEIGHT = 0.5  # of what the title and the headings cover and the sentence does not
 RANK_PENALTY = 0.02  # for each rank of the passage
-SIMILARITY_WEIGHT = 0.6
+SIMILARITY_WEIGHT = 0.8
+MOST_LED_TO = 8  # items, rows and blocks of code after a sentence that ends in a colon
+NOT_COUNTED = Rarity()
 DUPLICATE = 0.75  # share of the shorter sentence's terms that stand in the other
 
 
@@ -24,25 +27,22 @@ class Candidate:
     ordinal: int
     sentence: Sentence
     terms: frozenset[str]
-    covered: float  # share of the question's weight in the sentence, its title and headings
     score: float
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The candidates, best first, and what share (0 to 1) of the question's weight is covered."""
+    """The candidates, best first, and the share (0 to 1) of the question's weight that the best passage covers."""
 
     candidates: tuple[Candidate, ...]
-    by_sentence: float
-    by_passage: float
-    by_all: float
+    covered: float
 
 
-def weigh_up(question: str, passages: Sequence[Passage]) -> Evidence:
-    """Every sentence of the passages, scored by the words that it shares with the question."""
+def weigh_up(question: str, passages: Sequence[Passage], rarity: Rarity = NOT_COUNTED) -> Evidence:
+    """Every sentence of the passages, scored by the words that it shares with the question, rare ones first."""
     places = [bag_of(f"{passage.title} {passage.heading}") for passage in passages]
     bags = [place | bag_of(passage.text) for place, passage in zip(places, passages, strict=True)]
-    weights = weigh(terms_of(question), bags)
+    weights = weigh(terms_of(question), bags, rarity)
     by_passage = [coverage(weights, bag) for bag in bags]
     candidates = [
         candidate
@@ -50,12 +50,7 @@ def weigh_up(question: str, passages: Sequence[Passage]) -> Evidence:
         for candidate in _of_passage(number, passage, place, whole, weights)
     ]
     candidates.sort(key=lambda candidate: -candidate.score)
-    return Evidence(
-        candidates=tuple(candidates),
-        by_sentence=max((candidate.covered for candidate in candidates), default=0.0),
-        by_passage=max(by_passage, default=0.0),
-        by_all=coverage(weights, frozenset().union(*bags)),
-    )
+    return Evidence(tuple(candidates), max(by_passage, default=0.0))
 
 
 def _of_passage(
@@ -67,12 +62,12 @@ def _of_passage(
             continue
         alone, in_place = coverage(weights, terms), coverage(weights, terms | place)
         score = alone + PLACE_WEIGHT * (in_place - alone) + PASSAGE_WEIGHT * whole - RANK_PENALTY * (number - 1)
-        yield Candidate(number, ordinal, sentence, terms, in_place, score)
+        yield Candidate(number, ordinal, sentence, terms, score)
 
 
 def with_similarity(evidence: Evidence, similarities: Sequence[float]) -> Evidence:
-    """The candidates in a new order: the first ones' similarity to the question (0 to 1) counts too, the rest fall off."""
-    pairs = zip(evidence.candidates, similarities, strict=False)
+    """The candidates in a new order: similarity to the question (0 to 1) counts too, known of the first ones."""
+    pairs = zip_longest(evidence.candidates, similarities, fillvalue=0.0)
     candidates = [replace(one, score=one.score + SIMILARITY_WEIGHT * similarity) for one, similarity in pairs]
     return replace(evidence, candidates=tuple(sorted(candidates, key=lambda candidate: -candidate.score)))
 
@@ -85,7 +80,21 @@ def choose(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
             break
         if not any(_alike(candidate, other) for other in chosen):
             chosen.append(candidate)
-    return tuple(chosen)
+    return _with_what_they_lead_to(chosen, candidates)
+
+
+def _with_what_they_lead_to(chosen: list[Candidate], candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Sentences like "Do this:" bring the list, table or code that follows them."""
+    places = {(one.number, one.ordinal): one for one in candidates}
+    whole: dict[Candidate, None] = {}
+    for one in chosen:
+        whole[one] = None
+        if one.sentence.text.endswith((":", "：")):
+            following = (places.get((one.number, one.ordinal + step)) for step in range(1, MOST_LED_TO + 1))
+            whole |= dict.fromkeys(
+                takewhile(lambda next_one: next_one and next_one.sentence.kind != "prose", following)
+            )
+    return tuple(whole)
 
 
 def _alike(one: Candidate, other: Candidate) -> bool:

@@ -21,20 +21,18 @@ def compose(chosen: Sequence[Candidate]) -> Iterator[str]:
     numbers = dict.fromkeys(candidate.number for candidate in chosen)
     for number in numbers:
         mine = sorted((one for one in chosen if one.number == number), key=lambda one: one.ordinal)
-        for is_line, group in groupby(
-            mine, key=lambda one: one.sentence.kind if one.sentence.kind == "code" else _is_line(one)
-        ):
-            yield _block(is_line, list(group), number)
+        for shape, group in groupby(mine, key=_shape):
+            yield _block(shape, list(group), number)
 
 
-def _is_line(candidate: Candidate) -> str:
-    return "list" if candidate.sentence.kind in ("item", "row") else "prose"
+def _shape(candidate: Candidate) -> str:
+    return {"item": "list", "row": "list", "code": "code"}.get(candidate.sentence.kind, "prose")
 
 
-def _block(kind: str, group: list[Candidate], number: int) -> str:
-    if kind == "code":
+def _block(shape: str, group: list[Candidate], number: int) -> str:
+    if shape == "code":
         return "\n\n".join(f"{fenced(one.sentence.text)}\n[{number}]" for one in group)
-    if kind == "list":
+    if shape == "list":
         return "\n".join(f"- {escape(_one_line(MARKER.sub('', one.sentence.text)))} [{number}]" for one in group)
     return _paragraph(group, number)
 

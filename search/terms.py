@@ -3,236 +3,23 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
 from math import log
 
 STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "here",
-        "it",
-        "its",
-        "he",
-        "him",
-        "his",
-        "she",
-        "her",
-        "hers",
-        "they",
-        "them",
-        "their",
-        "theirs",
-        "we",
-        "us",
-        "our",
-        "ours",
-        "you",
-        "your",
-        "yours",
-        "i",
-        "me",
-        "my",
-        "mine",
-        "one",
-        "ones",
-        "who",
-        "whom",
-        "whose",
-        "which",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "whether",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "do",
-        "does",
-        "did",
-        "done",
-        "doing",
-        "have",
-        "has",
-        "had",
-        "having",
-        "can",
-        "could",
-        "may",
-        "might",
-        "must",
-        "shall",
-        "should",
-        "will",
-        "would",
-        "of",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "to",
-        "into",
-        "onto",
-        "with",
-        "without",
-        "within",
-        "about",
-        "as",
-        "than",
-        "then",
-        "so",
-        "such",
-        "and",
-        "or",
-        "but",
-        "nor",
-        "not",
-        "no",
-        "if",
-        "because",
-        "while",
-        "during",
-        "over",
-        "under",
-        "between",
-        "among",
-        "after",
-        "before",
-        "up",
-        "down",
-        "out",
-        "off",
-        "again",
-        "also",
-        "only",
-        "just",
-        "very",
-        "too",
-        "more",
-        "most",
-        "much",
-        "many",
-        "any",
-        "some",
-        "all",
-        "each",
-        "every",
-        "both",
-        "either",
-        "neither",
-        "other",
-        "others",
-        "another",
-        "same",
-        "own",
-        "s",
-        "t",
-        "re",
-        "ve",
-        "ll",
-        "d",
-        "m",
-        "isn",
-        "aren",
-        "wasn",
-        "weren",
-        "don",
-        "doesn",
-        "didn",
-        "won",
-        "wouldn",
-        "couldn",
-        "shouldn",
-        "cannot",
-        "get",
-        "got",
-        "make",
-        "made",
-        "please",
-        "tell",
-        "give",
-        "explain",
-        "describe",
-        "name",
-        "called",
-        "call",
-        "list",
-        "find",
-        "show",
-        "mean",
-        "say",
-        "said",
-        "according",
-        "based",
-        "use",
-        "used",
-        "using",
-        "der",
-        "die",
-        "das",
-        "ein",
-        "eine",
-        "und",
-        "oder",
-        "ist",
-        "sind",
-        "war",
-        "waren",
-        "wird",
-        "werden",
-        "von",
-        "zu",
-        "mit",
-        "auf",
-        "im",
-        "am",
-        "den",
-        "dem",
-        "des",
-        "wer",
-        "was",
-        "wann",
-        "wo",
-        "warum",
-        "wie",
-        "welche",
-        "welcher",
-        "welches",
-        "viele",
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "des",
-        "du",
-        "et",
-        "est",
-        "sont",
-        "qui",
-        "que",
-        "quoi",
-        "quand",
-        "où",
-        "pourquoi",
-        "comment",
-        "combien",
-    ]
+    """a an the this that these those there here it its he him his she her hers they them their theirs we us our ours you
+    your yours i me my mine one ones who whom whose which what when where why how whether is are was were be been being am
+    do does did done doing have has had having can could may might must shall should will would of in on at by for from to
+    into onto with without within about as than then so such and or but nor not no if because while during over under
+    between among after before up down out off again also only just very too more most much many any some all each every
+    both either neither other others another same own s t re ve ll d m isn aren wasn weren don doesn didn won wouldn
+    couldn shouldn cannot get got make made please tell give explain describe name called call list find show
+    mean say said according based use used using
+    der die das ein eine und oder ist sind war waren wird werden von zu mit auf im am den dem des wer was wann wo warum
+    wie welche welcher welches viele le la les un une des du et est sont qui que quoi quand où pourquoi comment combien
+    """.split()
 )
 CJK_STOP = re.compile(
     "为什么|為什麼|什么样的?|什麼樣的?|什么|什麼|多少|怎么样?|怎麼樣?|怎样|怎樣|如何|哪些|哪个|哪個|哪里|哪裡|哪儿|哪位|哪一|哪种|哪種|"
@@ -243,25 +30,24 @@ CJK_STOP = re.compile(
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 NUMBER = r"\d+(?:[.,:]\d+)*"
 TOKEN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<number>{NUMBER})|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)")
+POSSESSIVE = re.compile(r"['’]s$", re.I)
 IS_CJK = re.compile(f"[{CJK}]")
 
 
 def terms_of(text: str) -> list[str]:
     """The terms in reading order, one for each time it stands there; words are stemmed, function words left out."""
-    found: list[str] = []
+    return [term for term, _ in spelled(text)]
+
+
+def spelled(text: str) -> Iterator[tuple[str, str]]:
+    """Each term with the way it is written in the text."""
     for token in TOKEN.finditer(unicodedata.normalize("NFKC", text)):
         if token["cjk"]:
-            found += _pairs(token["cjk"])
+            yield from ((pair, pair) for pair in _pairs(token["cjk"]))
         elif token["number"]:
-            found.append(token["number"].replace(",", ""))
-        else:
-            found += _word(token["word"])
-    return found
-
-
-def _word(word: str) -> list[str]:
-    word = re.sub(r"['’](?:s|S)$", "", word).lower()
-    return [] if word in STOP_WORDS else [stem(word)]
+            yield token["number"].replace(",", ""), token["number"]
+        elif (word := POSSESSIVE.sub("", token["word"]).lower()) not in STOP_WORDS:
+            yield stem(word), word
 
 
 def _pairs(run: str) -> list[str]:
@@ -270,7 +56,7 @@ def _pairs(run: str) -> list[str]:
 
 
 def _two_by_two(run: str) -> list[str]:
-    return [a + b for a, b in zip(run, run[1:], strict=False)]
+    return [a + b for a, b in pairwise(run)]
 
 
 def bag_of(text: str) -> frozenset[str]:
@@ -292,21 +78,31 @@ def stem(word: str) -> str:
 
 
 ENDINGS = (
-    ("ational", "at"), ("ization", "iz"), ("isation", "iz"), ("ations", "at"), ("ation", "at"), ("ements", ""), ("ement", ""),
-    ("ments", ""), ("ment", ""), ("ities", ""), ("ity", ""), ("ings", ""), ("ing", ""), ("ically", "ic"), ("ied", "y"),
+    ("ational", "at"), ("ization", "iz"), ("isation", "iz"), ("ations", "at"), ("ation", "at"), ("ements", ""),
+    ("ement", ""), ("ments", ""), ("ment", ""), ("ities", ""), ("ity", ""), ("ings", ""), ("ing", ""), ("ically", "ic"), ("ied", "y"),
     ("ies", "y"), ("ions", ""), ("ion", ""), ("sses", "ss"), ("xes", "x"), ("ed", ""), ("es", ""), ("ly", ""),
     ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
 )  # fmt: skip
 
 
-def weigh(question: Iterable[str], texts: Iterable[Iterable[str]]) -> dict[str, float]:
-    """How much each term of the question tells, by how few of the texts have it: log(1 + (n - df + .5) / (df + .5)).
+@dataclass(frozen=True)
+class Rarity:
+    """In how many of `total` passages, found or not, a term stands; terms that nobody counted are missing."""
 
-    (The idf of BM25, Robertson and Zaragoza 2009.) A term that stands in none of the texts weighs most.
+    total: int = 0
+    frequencies: dict[str, int] = field(default_factory=dict)
+
+
+def weigh(question: Iterable[str], texts: Iterable[Iterable[str]], rarity: Rarity) -> dict[str, float]:
+    """How much each term of the question tells, by how few passages have it: log(1 + (n - df + .5) / (df + .5)).
+
+    (The idf of BM25, Robertson and Zaragoza 2009.) What was not counted is counted in the texts at hand.
     """
     bags = [set(bag) for bag in texts]
     seen = Counter(term for bag in bags for term in bag)
-    return {term: log(1 + (len(bags) - seen[term] + 0.5) / (seen[term] + 0.5)) for term in dict.fromkeys(question)}
+    total = max(rarity.total, len(bags))
+    found = {term: max(rarity.frequencies.get(term, 0), seen[term]) for term in dict.fromkeys(question)}
+    return {term: log(1 + (total - number + 0.5) / (number + 0.5)) for term, number in found.items()}
 
 
 def coverage(weights: dict[str, float], terms: Iterable[str]) -> float:
