@@ -20,9 +20,14 @@ _WORDS = {
     "en": "the of and to in is that it for was with as on are this by be from at which or not have",
     "de": "der die und das ist nicht ein eine den von zu mit auf für im dem des sich als auch werden",
     "fr": "le la les des et est une un dans que pour qui sur au du pas par avec sont ce plus aux",
-    "es": "el los las que y en una por con del para es se un su al lo como más pero sus",
+    "es": "de la que el en y a los se del las un por con no una su para es al lo como más pero sus o",
     "it": "il di che è la per un una non sono con del della gli nel alla dei anche si le",
-    "pt": "o os que de e uma um para com não do da em no na por mais dos das ao como",
+    "pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas ao",
+    "pl": "w i na z do nie się jest o że to od po przez dla oraz za jak ale są być",
+    "sv": "och att det som en på är av för den med till ett inte om har",
+    "tr": "ve bir bu için ile da de çok gibi olarak olan daha ne kadar ama var",
+    "hu": "a az és hogy nem egy is ez van volt meg de csak mint még vagy",
+    "vi": "và của là có không được cho các một những trong với để người này khi",
     "nl": "de het een van en is dat niet op te zijn voor met aan door ook worden bij naar",
 }
 _COMMON = {language: frozenset(words.split()) for language, words in _WORDS.items()}
@@ -34,9 +39,9 @@ def language_of(texts: Sequence[str]) -> str:
     sample = _sample(texts)
     counts = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS.items()}
     cjk = counts["kana"] + counts["han"] + counts["ko"]
-    if cjk * 3 > counts["latin"] and cjk >= 2:  # a Chinese character says as much as three letters
+    if cjk * 6 > counts["latin"] and cjk >= 2:  # a character says as much as three letters, and code is Latin
         return _cjk(counts)
-    script = max(counts, key=lambda name: counts[name])
+    script = max(counts, key=lambda name: counts[name] if name == "latin" else 3 * counts[name])
     if script != "latin":
         return script if counts[script] >= 4 else ""
     return _latin(sample)
@@ -58,5 +63,5 @@ def _latin(sample: str) -> str:
     words = Counter(re.findall(r"[^\W\d_]+", sample.lower()))
     scores = {language: sum(words[word] for word in common) for language, common in _COMMON.items()}
     best, second = sorted(scores, key=lambda name: scores[name], reverse=True)[:2]
-    enough = scores[best] >= max(2, words.total() // 25)
+    enough = scores[best] >= max(3, words.total() // 25)
     return best if enough and scores[best] > scores[second] else ""

@@ -17,9 +17,13 @@ _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"), (b"II*\0", "image/tiff"), (b"MM\0*", "image/tiff"),
 )  # fmt: skip
-_PROGRAMS = (b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\0asm")
+_NEVER_TEXT = (  # programs, packers, sound and film: short ones hold few control characters
+    b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\0asm", b"\x1f\x8b", b"7z\xbc\xaf",
+    b"Rar!\x1a", b"\xfd7zXZ", b"BZh9", b"ID3", b"OggS", b"fLaC", b"SQLite format 3\0", b"\x1aE\xdf\xa3",
+)  # fmt: skip
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 _OLE_STREAMS = {"workbook": "xls", "book": "xls", "worddocument": "doc", "powerpoint document": "ppt"}
+_APPLE = {"Index.zip", "index.apxl", "index.apxl.gz"}
 _PROTECTED = "This file is protected by a password. Remove the password and upload it again."
 
 
@@ -100,7 +104,7 @@ def _office(names: set[str]) -> str | None:
 
 
 def _apple(names: set[str]) -> None:
-    if any(name.endswith(".iwa") or name == "Index.zip" for name in names):
+    if any(name.endswith((".iwa", "buildVersionHistory.plist")) or name in _APPLE for name in names):
         raise unsupported("Pages, Numbers and Keynote files cannot be read; export them as PDF or for Office.")
 
 
@@ -159,7 +163,7 @@ def _guess(head: bytes) -> str:
 
 def looks_like_text(head: bytes) -> bool:
     """Whether the bytes can be text in some encoding: hardly a control character, or UTF-16 or UTF-32."""
-    if head.startswith((b"MZ", *_PROGRAMS)) and _CONTROL.search(head[:64]):
+    if (head.startswith((b"MZ", *_NEVER_TEXT)) or head[4:8] == b"ftyp") and _CONTROL.search(head[:64]):
         return False
     if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         return True

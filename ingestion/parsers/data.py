@@ -142,7 +142,7 @@ def _elements(root: etree._Element) -> Iterator[Block]:
     """A block for each element that has words of its own, with the words of what is in it."""
     done: set[etree._Element] = set()
     for element in root.iter(etree.Element):
-        if not isinstance(element.tag, str) or any(a in done for a in _near_ancestors(element)):
+        if element.tag.rpartition("}")[2] in ("script", "style") or any(a in done for a in _near_ancestors(element)):
             continue
         tails = "".join(child.tail or "" for child in element).strip()
         own = (element.text or "").strip()

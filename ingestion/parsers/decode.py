@@ -32,6 +32,7 @@ _KOREAN = (
     "이다는을의에가고하지로기한리어사도자인그나시스해대과서있들라은정게부일전장주만수아제안보상성적동것여구원생면유관위국조학공경민"
     "습니를으와요입신문선때연비모소무진없으로세오년간개방화용물"
 )
+_WESTERN = frozenset("éèàçùâêîôûëïäöüßñáíóúæøåœãõÉÈÀÇÂÊÎÔÄÖÜÁÍÓÚÆØÅŒÃÕ«»“”‘’„–—…·•€£°§©®½²³\xa0¿¡ºª×´")
 _POINTS = "，。、：；！？「」（）《》・"
 _EAST_ASIAN = {
     encoding: frozenset(common + _POINTS)
@@ -40,6 +41,8 @@ _EAST_ASIAN = {
         ("cp949", _KOREAN),
     )
 }  # fmt: skip
+_FIRST_PARTS = {"gb18030": (0xA1, 0xD7), "big5hkscs": (0xA1, 0xC6), "cp932": (0x81, 0x97), "euc_jp": (0xA1, 0xCF),
+                "cp949": (0xA1, 0xC8)}  # fmt: skip
 _SINGLE_BYTE = [
     "cp1252", "cp1250", "iso8859_2", "cp1251", "koi8_r", "iso8859_5", "mac_cyrillic", "cp866", "cp1253", "iso8859_7",
     "cp1254", "iso8859_9", "cp1255", "cp1256", "tis_620", "cp1257", "cp437", "mac_roman",
@@ -119,18 +122,33 @@ def _nearly_utf8(sample: bytes) -> str | None:
 
 
 def _east_asian(sample: bytes) -> str | None:
-    best, best_score = None, 0.12
+    """The reading whose characters are the commonest of its language, and of its code table's first part."""
+    best, best_score = None, 0.45
     for encoding, common in _EAST_ASIAN.items():
         text = sample.decode(encoding, "replace")
-        foreign = [c for c in text if ord(c) > 127]
-        if not foreign or text.count("�") > len(foreign) // 50:
+        foreign = [c for c in text if ord(c) > 127][:5000]
+        if not foreign or foreign.count("�") > len(foreign) // 50:
             continue
-        score = sum(c in common for c in foreign) / len(foreign)
-        if score > best_score:
-            best, best_score = encoding, score
+        usual = sum(c in common for c in foreign) / len(foreign)
+        first = sum(_is_of_first_part(c, encoding) for c in foreign) / len(foreign)
+        if usual + first / 2 > best_score and usual > 0.06:
+            best, best_score = encoding, usual + first / 2
     return best
 
 
+def _is_of_first_part(character: str, encoding: str) -> bool:
+    """Code tables hold the few thousand usual characters first; a wrong reading finds the rare ones."""
+    try:
+        code = character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    low, high = _FIRST_PARTS[encoding]
+    return len(code) == 2 and low <= code[0] <= high and (encoding in ("cp932", "big5hkscs") or code[1] >= 0xA1)
+
+
 def _single_byte(sample: bytes) -> str | None:
+    foreign = [c for c in sample[:20_000].decode("cp1252", "replace") if ord(c) > 127]
+    if sum(c in _WESTERN for c in foreign) > 0.8 * len(foreign):
+        return "cp1252"
     match = from_bytes(sample[:20_000], cp_isolation=_SINGLE_BYTE, enable_fallback=False).best()
     return match.encoding if match else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from ingestion.parsers import Block
+from ingestion.parsers.decode import decode
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -104,6 +105,14 @@ def _unwrap(outer: etree._Element, inner: etree._Element) -> None:
     for child in reversed([c for c in inner if c.tag != f"{_W}sdtPr"]):
         parent.insert(place, child)
     parent.remove(outer)
+
+
+def embedded_pages(path: Path) -> Iterator[str]:
+    """HTML that the document takes in as a part of itself."""
+    with zipfile.ZipFile(path) as package:
+        for name in package.namelist():
+            if name.startswith("word/") and name.endswith((".html", ".htm", ".xhtml")):
+                yield decode(package.read(name))
 
 
 def footnotes(path: Path) -> Iterator[Block]:

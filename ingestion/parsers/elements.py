@@ -17,6 +17,19 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _TOKENIZER = "unstructured.nlp.tokenize"
 
 
+def _module(name: str, **content: object) -> types.ModuleType:
+    module = types.ModuleType(name)
+    vars(module).update(content)
+    return module
+
+
+# Loaded with the partitioners, a third of the time they take, and never used: word lists and names of languages.
+_UNUSED = {
+    "unstructured.nlp.english_words": _module("unstructured.nlp.english_words", ENGLISH_WORDS=frozenset()),
+    "iso639": _module("iso639", Language=object, LanguageNotFoundError=LookupError),
+}
+
+
 def prepare() -> None:
     """Call before a partitioner is imported.
 
@@ -26,11 +39,10 @@ def prepare() -> None:
     """
     if _TOKENIZER in sys.modules:
         return
-    module = types.ModuleType(_TOKENIZER)
-    module.sent_tokenize = _sentences  # type: ignore[attr-defined]
-    module.word_tokenize = _words  # type: ignore[attr-defined]
-    module.pos_tag = lambda text: [(word, "NN") for word in _words(text)]  # type: ignore[attr-defined]
-    sys.modules[_TOKENIZER] = module
+    tags = {"pos_tag": lambda text: [(word, "NN") for word in _words(text)]}
+    sys.modules[_TOKENIZER] = _module(_TOKENIZER, sent_tokenize=_sentences, word_tokenize=_words, **tags)
+    for name, content in _UNUSED.items():
+        sys.modules.setdefault(name, content)
     from unstructured.partition import text_type
 
     text_type.is_possible_title = lambda *_, **__: False

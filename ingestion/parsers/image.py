@@ -15,7 +15,7 @@ def parse_image(source: Source) -> Draft:
     languages = ocr.languages(source.ocr_languages)
     if not languages:
         raise IngestionError("This is a picture; text in pictures can be read once Tesseract is installed.")
-    pages, notes = [], ["The text was recognised in a picture and may contain errors."]
+    pages, notes = [], []
     with open_picture(source) as picture:
         count = min(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1, _MOST_FRAMES)
         for number in range(1, count + 1):
@@ -24,6 +24,8 @@ def parse_image(source: Source) -> Draft:
                 break
             pages.append(_page(picture, number, languages, source.deadline))
             source.progress(number, count)
+    if any(page.lines for page in pages):
+        notes.insert(0, "The text was recognised in a picture and may contain errors.")
     return Draft(blocks_of(pages, Outline()), pages=count, notes=notes)
 
 

@@ -65,7 +65,7 @@ class _Style:
     depths: dict[float, int]
     running: frozenset[str]
     outline: Outline
-    bold_body: bool
+    bold_marks: bool
 
 
 def blocks_of(pages: Sequence[Page], outline: Outline) -> Iterator[Block]:
@@ -88,15 +88,16 @@ def blocks_of(pages: Sequence[Page], outline: Outline) -> Iterator[Block]:
 
 def _style(pages: Sequence[Page], outline: Outline) -> _Style:
     sizes: Counter[float] = Counter()
-    bold = 0
+    bold = count = 0
     for page in pages:
         for line in page.lines:
             sizes[line.size] += len(line.text)
-            bold += len(line.text) * line.bold
+            bold += line.bold
+            count += 1
     body = max(sizes, key=lambda size: sizes[size], default=0.0)
     total = sizes.total()
     large = sorted((s for s, n in sizes.items() if s >= body * 1.15 and n < total * 0.2), reverse=True)
-    return _Style(body, _depths(large), _running(pages, body), outline, bold * 2 > total)
+    return _Style(body, _depths(large), _running(pages, body), outline, 0 < bold < 0.15 * count)
 
 
 def _depths(large: list[float]) -> dict[float, int]:
@@ -153,7 +154,8 @@ class _Paragraph:
         text, places = "", []
         before: PageLine | None = None
         for page, line in self.lines:
-            text = join(text, line.text, full=before is None or before.right > right - 0.15 * (right - left))
+            full = self.kind == "heading" or before is None or before.right > right - 0.15 * (right - left)
+            text = join(text, line.text, full)
             start = len(text) - len(line.text)
             places.append(_place(page, line, max(0, start), len(text)))
             before = line
@@ -224,7 +226,7 @@ def _heading_depth(page: Page, line: PageLine, before: PageLine | None, style: _
     if short and not text[:1].isdigit() and (depth := heading_depth(text, alone=True)):
         return depth
     apart = before is None or line.top - before.bottom > 0.3 * line.size or before.size > line.size
-    if line.bold and not style.bold_body and apart and short and not text.endswith(_ENDS) and len(text) > 2:
+    if line.bold and style.bold_marks and apart and short and not text.endswith(_ENDS) and len(text) > 2:
         return min(5, max(style.depths.values(), default=0) + 1)
     return 0
 

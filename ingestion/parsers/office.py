@@ -6,13 +6,15 @@ import traceback
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from ingestion.errors import IngestionError
 from ingestion.parsers import Block, Draft, Source
-from ingestion.parsers.docx_package import footnotes, repaired
+from ingestion.parsers.docx_package import embedded_pages, footnotes, repaired
 from ingestion.parsers.elements import blocks_from, prepare
 from ingestion.parsers.package import check_package
+from ingestion.parsers.web import html_draft
 
 _DAMAGED = "This file is damaged, or not a valid Office file."
 _CONVERSION_SECONDS = 120
@@ -25,7 +27,8 @@ def parse_docx(source: Source) -> Draft:
     from unstructured.partition.docx import partition_docx
 
     elements = _partitioned(partition_docx, path)
-    return Draft([*blocks_from(elements), *footnotes(path)], core_title(path))
+    pages = [block for page in embedded_pages(path) for block in html_draft(page).blocks]
+    return Draft([*blocks_from(elements), *pages, *footnotes(path)], core_title(path))
 
 
 def parse_pptx(source: Source) -> Draft:
@@ -39,9 +42,13 @@ def parse_pptx(source: Source) -> Draft:
 
 
 def _slides(blocks: Iterator[Block]) -> Iterator[Block]:
-    """A slide's title begins something new, however the slide nests it."""
-    for block in blocks:
-        yield replace(block, depth=min(block.depth, 2)) if block.kind == "heading" else block
+    """Slide by slide, its title first: the notes of the speaker come before it otherwise."""
+    for _, slide in groupby(blocks, key=lambda block: block.page):
+        together = list(slide)
+        title = next((block for block in together if block.kind == "heading" and block.depth == 1), None)
+        if title:
+            yield title
+        yield from (block for block in together if block is not title)
 
 
 def _partitioned(partition, path: Path, **options) -> list:

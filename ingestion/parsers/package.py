@@ -8,7 +8,7 @@ from ingestion.errors import IngestionError
 _MOST_BYTES = 300 * 1024 * 1024
 _MOST_RATIO = 100  # of about 120 real Office files the highest was 24; bombs begin at 340
 _MOST_MEMBERS = 20_000
-_RATIO_FROM = 1024 * 1024  # bytes: small parts may be as repetitive as they like
+_RATIO_FROM = 20 * 1024 * 1024  # bytes: smaller parts may be as repetitive as they like
 
 
 def check_package(path: Path) -> None:

@@ -1,14 +1,15 @@
 """PDF: text with its place on the page; pages that are pictures are read by OCR where that is installed."""
 
+import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pypdfium2 as pdfium
+import pypdfium2.raw as raw
 
 from ingestion.clean import clean
 from ingestion.errors import IngestionError
-from ingestion.parsers import Block, Draft, Source, ocr
+from ingestion.parsers import Draft, Source, ocr
 from ingestion.parsers.layout import Outline, Page, blocks_of, squeezed
 from ingestion.parsers.pdf_lines import lines_of
 
@@ -38,7 +39,7 @@ def parse_pdf(source: Source) -> Draft:
         raise IngestionError("This PDF is damaged: none of its pages can be opened.")
     notes = _notes(pages, count)
     outline = _outline(document)
-    return Draft(_blocks(pages.read, outline), _title(document), count - len(pages.broken), notes=notes)
+    return Draft(blocks_of(pages.read, outline), _title(document), count - len(pages.broken), notes=notes)
 
 
 def open_pdf(source: Source) -> pdfium.PdfDocument:
@@ -83,8 +84,9 @@ def _read_page(page: pdfium.PdfPage, number: int, languages: str, deadline: floa
     if languages and not ocr.is_late(deadline):
         scale = min(_DPI / 72, _MOST_PIXELS / max(width, height, 1))
         picture = page.render(scale=scale, grayscale=True).to_pil()
-        lines = ocr.read(picture, languages, width, height, deadline) or lines
-        pages.recognised.append(number)
+        if found := ocr.read(picture, languages, width, height, deadline):
+            lines = found
+            pages.recognised.append(number)
     else:
         pages.unread.append(number)
         pages.out_of_time = bool(languages)
@@ -92,15 +94,16 @@ def _read_page(page: pdfium.PdfPage, number: int, languages: str, deadline: floa
 
 
 def _is_picture(page: pdfium.PdfPage, text: str) -> bool:
-    """Hardly any text, or text without meaning (fonts that hide their characters), on a page that is not blank."""
+    """A picture and hardly any text, or drawings and none, or text without meaning (fonts that hide their characters).
+
+    A short page of text alone is what it is.
+    """
     readable = sum(not c.isspace() and not "\ue000" <= c <= "\uf8ff" and c != "\ufffd" for c in text)
     if readable >= _FEW and readable * 2 > len(text.replace(" ", "")):
         return False
-    return next(page.get_objects(max_depth=1), None) is not None
-
-
-def _blocks(pages: list[Page], outline: Outline) -> Iterator[Block]:
-    return blocks_of(pages, outline)
+    wanted = (raw.FPDF_PAGEOBJ_IMAGE,) if readable else (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH)
+    objects = itertools.islice(page.get_objects(max_depth=3), 10_000)
+    return any(found.type in wanted for found in objects) or (bool(text) and not readable)
 
 
 def _outline(document: pdfium.PdfDocument) -> Outline:

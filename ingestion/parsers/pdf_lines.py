@@ -1,6 +1,8 @@
 """The lines of a PDF page, as PDFium finds them: text, size, weight and place."""
 
 import ctypes
+import re
+from dataclasses import replace
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
@@ -9,25 +11,36 @@ from ingestion.clean import one_line
 from ingestion.parsers.layout import PageLine
 
 _UNITS = 1_000_000  # device units along a page's edge: PDFium maps to whole ones
+# PDFium joins lines where a hyphen parts a word, and marks the place.
+_LINE = re.compile("[^\\r\\n\\ufffe\\x02]+[\\ufffe\\x02]?")
 
 
 def lines_of(page: pdfium.PdfPage, width: float, height: float) -> list[PageLine]:
     """The page's lines in the order of its content; edges in points from the top left of the page as it is shown."""
     textpage = page.get_textpage()
     try:
-        return [line for line in _lines(page, textpage, width, height) if line]
+        lines = [line for line in _lines(page, textpage, width, height) if line]
+        return [_swapped(line) for line in lines] if lines and all(map(_is_swapped, lines)) else lines
     finally:
         textpage.close()
 
 
 def _lines(page, textpage, width: float, height: float):
-    start = 0
-    for text in _text(textpage).split("\r\n"):
-        stripped = text.strip()
-        if stripped and (shown := one_line(_without_soft_hyphen(stripped))):
-            first = start + len(text) - len(text.lstrip())
-            yield _line(page, textpage, shown, first, start + len(text.rstrip()) - 1, width, height)
-        start += len(text) + 2
+    for match in _LINE.finditer(_text(textpage)):
+        text = match[0]
+        if shown := one_line(text.replace("\ufffe", "-").replace("\x02", "-")):
+            first = match.start() + len(text) - len(text.lstrip())
+            yield _line(page, textpage, shown, first, match.start() + len(text.rstrip()) - 1, width, height)
+
+
+def _is_swapped(line: PageLine) -> bool:
+    """Some writers put the two bytes of each character the wrong way round: letters become Chinese."""
+    codes = [ord(c) for c in line.text if not c.isspace()]
+    return sum(code & 0xFF == 0 and 0x20 < code >> 8 < 0x7F for code in codes) > 0.8 * len(codes)
+
+
+def _swapped(line: PageLine) -> PageLine:
+    return replace(line, text="".join(chr(ord(c) >> 8) if ord(c) & 0xFF == 0 else c for c in line.text))
 
 
 def _text(textpage) -> str:
@@ -54,11 +67,6 @@ def _without_halves(text: str) -> str:
             out.append(text[index])
             index += 1
     return "".join(out)
-
-
-def _without_soft_hyphen(text: str) -> str:
-    """PDFium marks a hyphen at a line's end that parts a word."""
-    return text.replace("\ufffe", "-").replace("\x02", "-")
 
 
 def _line(page, textpage, text: str, first: int, last: int, width: float, height: float) -> PageLine | None:

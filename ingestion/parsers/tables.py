@@ -16,6 +16,9 @@ def table_blocks(rows: Iterable[Sequence[str]], page: int | None = None) -> Iter
     if first is None:
         return
     second = next(cleaned, None)
+    while second is not None and sum(map(bool, first)) == 1 < sum(map(bool, second)):  # a caption, not a header
+        yield Block(next(filter(None, first)), "paragraph", 0, page)
+        first, second = second, next(cleaned, None)
     body = (row for part in ([second] if second else [], cleaned) for row in part)
     if second is not None and is_header(first, second):
         yield from _groups(first, body, page)

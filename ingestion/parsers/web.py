@@ -1,6 +1,7 @@
 """Web pages, e-books and marked-up text."""
 
 import re
+from html import unescape
 
 from lxml import etree, html
 
@@ -17,7 +18,10 @@ _DECLARED = re.compile(
 _FURNITURE = (
     "//nav|//footer|//aside|//script|//style|//noscript|//template|//select|//iframe|//object|//svg|//comment()"
 )
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0+(?:\.0*)?[a-z%]{0,3}\s*(?:;|$)",
+    re.IGNORECASE,
+)
 _DEEPEST = 200  # elements: deeper ones are put into the last that counts
 
 
@@ -31,12 +35,10 @@ def parse_html(source: Source) -> Draft:
 def html_draft(text: str) -> Draft:
     """The page's own content: without its navigation, scripts and hidden parts."""
     root = _root(text)
-    if root is None:
-        return Draft([])
-    title = root.findtext(".//title") or ""
-    body = _main(root)
-    source = etree.tostring(body, encoding="unicode", method="html")
-    return Draft(_partitioned(f"<html><body>{source}</body></html>") or _plain(body), title)
+    title = (root.findtext(".//title") or "") if root is not None else ""
+    body = _main(root) if root is not None else None
+    blocks = _partitioned(body) or _plain(body) if body is not None else []
+    return Draft(blocks if any(block.text.strip() for block in blocks) else _stripped(text), title)
 
 
 def _root(text: str) -> html.HtmlElement | None:
@@ -78,18 +80,25 @@ def _depth(element: html.HtmlElement) -> int:
     return deepest
 
 
-def _partitioned(source: str) -> list[Block]:
-    if _depth(html.fromstring(source)) > _DEEPEST:
+def _partitioned(body: html.HtmlElement) -> list[Block]:
+    if _depth(body) > _DEEPEST:
         return []
     prepare()
     from unstructured.partition.html import partition_html
 
-    return list(blocks_from(partition_html(text=source, languages=[""])))
+    source = etree.tostring(body, encoding="unicode", method="html")
+    return list(blocks_from(partition_html(text=f"<html><body>{source}</body></html>", languages=[""])))
 
 
 def _plain(body: html.HtmlElement) -> list[Block]:
     """The text of a page that is too deeply nested, or too odd, to be taken apart."""
     return [Block(part) for part in re.split(r"\n\s*\n", body.text_content())]
+
+
+def _stripped(text: str) -> list[Block]:
+    """What is left without the tags, where the parser gave up over the page."""
+    bare = re.sub(r"(?is)<(script|style|template)\b.{0,100000}?</\1>|<!--.{0,100000}?-->", " ", text)
+    return [Block(unescape(re.sub(r"(?i)<[a-z/!][^<>]{0,10000}>", " ", bare)))]
 
 
 def parse_markdown(source: Source) -> Draft:
@@ -107,7 +116,7 @@ def _front_matter(text: str) -> tuple[str, str]:
 def markdown_blocks(text: str) -> list[Block]:
     import markdown
 
-    page = markdown.markdown(text, extensions=["tables", "fenced_code", "sane_lists"])
+    page = markdown.markdown(text, extensions=["tables", "fenced_code", "sane_lists", "attr_list"])
     return list(html_draft(page).blocks) if page.strip() else []
 
 
@@ -121,16 +130,17 @@ def parse_org(source: Source) -> Draft:
 
 def parse_epub(source: Source) -> Draft:
     check_package(source.path)
-    draft = _through_pandoc(source, "epub")
-    return Draft(draft.blocks, epub_title(source), notes=draft.notes)
+    return Draft(html_draft(pandoc(source, "epub")).blocks, epub_title(source))
 
 
 def _through_pandoc(source: Source, format: str) -> Draft:
-    """Pandoc in its sandbox reads no other file and no address, whatever the document includes."""
-    return html_draft(pandoc(source, format))
+    """Where Pandoc takes the first heading for the document's title, the others stand below it."""
+    draft = html_draft(pandoc(source, format, "--standalone", "--shift-heading-level-by=1"))
+    return Draft(draft.blocks)  # the page's title is the name of our copy
 
 
-def pandoc(source: Source, format: str) -> str:
+def pandoc(source: Source, format: str, *options: str) -> str:
+    """The file as HTML. In its sandbox Pandoc reads no other file and no address, whatever the document includes."""
     import pypandoc
 
     path = source.path
@@ -139,7 +149,7 @@ def pandoc(source: Source, format: str) -> str:
         path.write_text(clean(decode(source.path.read_bytes())), encoding="utf-8")
     try:
         return pypandoc.convert_file(
-            str(path), "html", format=format, sandbox=True, extra_args=["--wrap=none", "--quiet", "--standalone"]
+            str(path), "html", format=format, sandbox=True, extra_args=["--wrap=none", "--quiet", *options]
         )
     except RuntimeError as error:
         if "memory" in str(error).lower() or "heap" in str(error).lower():

@@ -1,0 +1,6 @@
+"""Fees."""
+
+
+def fee(weeks):
+    """Twelve crowns a week."""
+    return 12 * weeks
