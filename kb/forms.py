@@ -53,7 +53,7 @@ class KnowledgeBaseForm(forms.ModelForm):
 
     class Meta:
         model = KnowledgeBase
-        fields = ("name", "description", "open_to_everyone")
+        fields: tuple[str, ...] = ("name", "description", "open_to_everyone")
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
 
 

@@ -123,6 +123,7 @@ def test_an_invitation_outlives_its_knowledge_base(client, invitation, handbook)
 def test_who_is_signed_in_is_told_to_sign_out_first(client, invitation, charlie):
     client.force_login(charlie)
     assert "signed in already" in client.post(invitation[1], NEW).text
+    assert client.post(reverse("logout"), {"next": invitation[1]}).url == invitation[1]
     assert not User.objects.filter(username="dora").exists()
 
 
