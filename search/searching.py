@@ -1,6 +1,6 @@
 """The search page: which passages a question finds, and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from kb.access import chosen_among, readable_by
 from kb.models import KnowledgeBase
+from search.cite import marks_of
 from search.forms import HYBRID, MODES, SearchForm
 from search.passage import Passage
 from search.retrieve import retrieve
@@ -52,4 +53,5 @@ def _results(asked: dict, scope: list[KnowledgeBase]) -> list[Found]:
 
 def _found(mode: str, words: str, scope: list[KnowledgeBase], limit: int) -> Found:
     found = retrieve(words, knowledge_bases=scope, mode=mode, limit=limit)
-    return Found(mode, tuple(found.passages), tuple(map(str, found.notes)), round(found.milliseconds))
+    passages = (replace(each, marks=each.marks or marks_of(each, [words])) for each in found.passages)
+    return Found(mode, tuple(passages), tuple(map(str, found.notes)), round(found.milliseconds))

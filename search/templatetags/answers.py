@@ -1,24 +1,18 @@
 """How passages and their ranks are shown."""
 
-from itertools import pairwise
-
 from django import template
 from django.utils.translation import gettext as _
 
 from search.forms import MODES
+from search.highlight import Segment, segments
 
 register = template.Library()
 
 
 @register.filter
-def pieces(passage) -> list[tuple[str, bool]]:
+def pieces(passage) -> list[Segment]:
     """The text of a passage or citation in pieces, each with whether one of its marked sentences covers it."""
-    text, start = passage.text, passage.start
-    cuts = {0, len(text)}
-    for mark in passage.marks:
-        cuts |= {min(max(edge - start, 0), len(text)) for edge in mark}
-    edges = sorted(cuts)
-    return [(text[a:b], any(left <= a + start < right for left, right in passage.marks)) for a, b in pairwise(edges)]
+    return segments(passage.text, passage.start, passage.marks)
 
 
 @register.filter
