@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import F
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -10,6 +11,8 @@ from kb.access import get_manageable, manageable_by
 from kb.forms import MemberForm, RoleForm
 from kb.members import LastManager, change_role, join, leave
 from kb.models import Role
+
+PEOPLE_FIRST = F("group__name").asc(nulls_first=True)  # said aloud: databases differ in where NULL sorts
 
 
 def say_last_manager(request) -> None:
@@ -32,7 +35,9 @@ def members(request, pk):
         "knowledge_base": knowledge_base,
         "tab": "members",
         "roles": Role.choices,
-        "memberships": knowledge_base.memberships.select_related("user", "group").order_by("group", "user__username"),
+        "memberships": knowledge_base.memberships.select_related("user", "group").order_by(
+            PEOPLE_FIRST, "user__username"
+        ),
     }
     return render(request, "kb/members.html", page, status=422 if form.errors else 200)
 
