@@ -1,6 +1,7 @@
 """How a text would be cut into passages, shown before anything is embedded."""
 
 import re
+from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,15 @@ from search.generations import wanted
 HEADING = re.compile(r"(#{1,6})\s+(.+)")
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A passage: the text that it repeats from the one before it, and the rest."""
+
+    chunk: Chunk
+    repeated: str
+    text: str
+
+
 @login_required
 @require_http_methods(["GET", "POST"])
 def chunk_preview(request: HttpRequest, pk) -> HttpResponse:
@@ -24,10 +34,10 @@ def chunk_preview(request: HttpRequest, pk) -> HttpResponse:
     base = get_readable(request.user, pk)
     usual = {"chunk_tokens": base.chunk_tokens, "chunk_overlap": base.chunk_overlap}
     form = ChunkPreviewForm(request.POST or None, knowledge_base=base, initial=usual)
-    context = {"knowledge_base": base, "form": form, "most": PREVIEW_CHARACTERS, "chunks": None}
+    context = {"knowledge_base": base, "form": form, "most": PREVIEW_CHARACTERS, "cuts": None}
     context["may_manage"] = manageable_by(request.user).filter(pk=base.pk).exists()
     if request.method == "POST" and form.is_valid():
-        context["chunks"] = preview(base, **form.cleaned_data)
+        context["cuts"] = cuts_of(preview(base, **form.cleaned_data))
     template = "ingestion/_chunks.html" if request.htmx else "ingestion/chunk_preview.html"
     return render(request, template, context)
 
@@ -49,6 +59,16 @@ def preview(
         overlap=chunk_overlap,
     )
     return chunks_of(document, sections, preset, chunking)
+
+
+def cuts_of(chunks: list[Chunk]) -> list[Cut]:
+    """The passages, each parted into what it repeats and what is new in it."""
+    cuts, end = [], 0
+    for chunk in chunks:
+        repeated = max(0, end - chunk.start)
+        cuts.append(Cut(chunk, chunk.text[:repeated], chunk.text[repeated:]))
+        end = max(end, chunk.end)
+    return cuts
 
 
 def sections_of_text(text: str, document: Document) -> list[Section]:

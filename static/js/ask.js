@@ -17,7 +17,8 @@
     turns.lastElementChild.scrollIntoView({ block: "start", behavior: "smooth" });
   });
 
-  form?.addEventListener("htmx:beforeSwap", (event) => {
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!form || event.detail.requestConfig?.elt !== form) return;
     turns?.querySelectorAll(".turn-pending").forEach((turn) => turn.remove());
     form.classList.remove("is-asking");
     if (event.detail.xhr.status === 422) {
@@ -34,6 +35,9 @@
       form.classList.remove("is-asking");
     });
   }
+
+  // A conversation that is opened again begins where it ended.
+  if (turns && !location.hash && turns.children.length > 1) turns.lastElementChild.scrollIntoView({ block: "start" });
 
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target !== turns) return;

@@ -20,7 +20,7 @@ def url(handbook, embedder):
 def test_a_text_is_cut_and_the_tokens_of_each_passage_are_counted(client, bob, url):
     client.force_login(bob)
     answer = client.post(url, {"text": TEXT, **SIZES}, headers=HTMX)
-    chunks = answer.context["chunks"]
+    chunks = [cut.chunk for cut in answer.context["cuts"]]
     assert len(chunks) > 3
     assert all(chunk.heading_path == ["Valves"] for chunk in chunks[1:])
     assert f"{chunks[0].tokens} tokens" in answer.content.decode()
@@ -29,12 +29,20 @@ def test_a_text_is_cut_and_the_tokens_of_each_passage_are_counted(client, bob, u
     assert not Document.objects.exists()
 
 
+def test_what_a_passage_repeats_is_told_apart(client, alice, url):
+    client.force_login(alice)
+    cuts = client.post(url, {"text": TEXT, "chunk_tokens": 40, "chunk_overlap": 15}).context["cuts"]
+    assert cuts[0].repeated == ""
+    assert all(cut.chunk.text == cut.repeated + cut.text for cut in cuts)
+    assert cuts[1].repeated.strip() in cuts[0].chunk.text
+
+
 def test_a_document_is_cut_anew(client, alice, handbook, url):
     document = a_document(handbook)
     with_text(document, "One sentence. " * 60)
     client.force_login(alice)
     page = client.post(url, {"document": document.pk, **SIZES})
-    assert len(page.context["chunks"]) > 1
+    assert len(page.context["cuts"]) > 1
     assert "<html" in page.content.decode()
 
 
