@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,8 +26,11 @@ MODES = ("hybrid", "vector", "keyword")
 DEPTHS = (100, 1000)  # candidates of a leg; the second where much of what the first found is gone meanwhile
 MOST_CHARACTERS = 4000  # of a question
 A_DOCUMENT = 3  # passages of one document before others get their turn
+# Measured on eight sets in English, German and Japanese (nDCG@10 with the default model): k 60 and equal weights .762,
+# k 60 and half the weight for meanings .776, k 5 and half the weight .791; words alone .775, meanings alone .620.
+RANK_CONSTANT = 5
 VECTOR_WEIGHT = 0.5
-COVERAGE_POWER = 8
+COVERAGE_POWER = 8  # a model that reads .9 of a question keeps .43 of the weight; at .6 it is .017, at .4 nothing
 
 EMBEDDING_AWAY = {
     "hybrid": _("The embedding model does not answer just now, so only words were compared."),
@@ -82,7 +85,7 @@ class _Search:
     def __init__(self, question: str, indexes: Sequence[Index], mode: str) -> None:
         self.question, self.indexes, self.mode = question, indexes, mode
         self.notes: list[str] = []
-        self.steps: Counter[str] = Counter()
+        self.steps: defaultdict[str, float] = defaultdict(float)
 
     def passages(self, limit: int) -> list[Passage]:
         """Searched deeper once, where too few of the candidates are still there to be shown."""
@@ -121,7 +124,7 @@ class _Search:
 
     def _fused(self, near: Sequence[Neighbour], hits: Sequence[Hit]) -> list[Fused]:
         legs = {"vector": [one.chunk_id for one in near], "keyword": [hit.chunk_id for hit in hits]}
-        return fuse(legs, {"vector": self._vector_weight() if near and hits else 1.0})
+        return fuse(legs, {"vector": self._vector_weight() if near and hits else 1.0}, k=RANK_CONSTANT)
 
     def _vector_weight(self) -> float:
         """Less, and soon nothing, the more of the question the model cannot read."""
@@ -176,7 +179,8 @@ def passage_of(chunk: Chunk, fused: Fused, similarities: dict[int, float]) -> Pa
 def _in_turn(passages: Sequence[Passage]) -> list[Passage]:
     """No document fills the list: its passages beyond the third come after the others' first three."""
     seen: Counter = Counter()
-    within, beyond = [], []
+    within: list[Passage] = []
+    beyond: list[Passage] = []
     for passage in passages:
         seen[passage.document_id] += 1
         (within if seen[passage.document_id] <= A_DOCUMENT else beyond).append(passage)

@@ -3,10 +3,11 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import tantivy
 from django.conf import settings
@@ -15,6 +16,7 @@ from search.keywords import Entry, Hit, KeywordError
 from search.keywords.tokens import asked_tokens, is_one_character, tokens_of
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 STEMS = "stems"
 BOOSTS = {"text": 1.0, "heading": 0.7, "title": 0.7}
@@ -55,6 +57,12 @@ class TantivyIndex:
         return self._search(_within(indexes, _any_of(tokens)), limit)
 
     def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
+        return self._mended(lambda: self._missing(index_id, chunk_ids))
+
+    def count(self, index_id: int) -> int:
+        return self._mended(lambda: self._count(index_id))
+
+    def _missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
         absent = set(chunk_ids)
         for start in range(0, len(chunk_ids), PAGE):
             keys = [_key(index_id, chunk_id) for chunk_id in chunk_ids[start : start + PAGE]]
@@ -62,19 +70,19 @@ class TantivyIndex:
             absent -= {hit.chunk_id for hit in self._search(query, len(keys))}
         return absent
 
-    def count(self, index_id: int) -> int:
+    def _count(self, index_id: int) -> int:
         if not (self.folder / "meta.json").exists():
             return 0
         with _translated():
             query = tantivy.Query.term_query(SCHEMA, "index", index_id)
-            return self._searcher().search(query, 1, count=True).count
+            return self._searcher().search(query, 1, count=True).count  # type: ignore[attr-defined]
 
     def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
         if not indexes or not (self.folder / "meta.json").exists():
             return [0] * len(words)
         with _translated():
             searcher = self._searcher()
-            return [searcher.search(_within(indexes, _all_of(word)), 1, count=True).count for word in words]
+            return [searcher.search(_within(indexes, _all_of(word)), 1, count=True).count for word in words]  # type: ignore[attr-defined]
 
     def _search(self, query: tantivy.Query, limit: int) -> list[Hit]:
         """The best of a query; equal scores go by chunk, so that the order is always the same."""
@@ -84,7 +92,7 @@ class TantivyIndex:
             searcher = self._searcher()
             found = searcher.search(query, limit, count=False).hits
             chunk_ids = searcher.fast_field_values("chunk", [address for _, address in found])
-        hits = [Hit(int(chunk_id), float(score)) for (score, _), chunk_id in zip(found, chunk_ids, strict=True)]
+        hits = [Hit(int(chunk_id or 0), float(score)) for (score, _), chunk_id in zip(found, chunk_ids, strict=True)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
 
     def _searcher(self) -> tantivy.Searcher:
@@ -96,8 +104,9 @@ class TantivyIndex:
     @contextmanager
     def _writer(self) -> Iterator[tantivy.IndexWriter]:
         """The writer, for one commit. Its lock is the system's, so that of a killed process is free at once."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        writer = self._mended(lambda: self._locked_writer(time.monotonic() + LOCK_SECONDS))
         with _translated():
-            writer = self._locked_writer(time.monotonic() + LOCK_SECONDS)
             try:
                 yield writer
                 writer.commit()
@@ -107,25 +116,25 @@ class TantivyIndex:
     def _locked_writer(self, deadline: float) -> tantivy.IndexWriter:
         while True:
             try:
-                return self._sound_index().writer(HEAP, 1)
-            except ValueError as error:
+                with _translated():
+                    index = _opened(self.folder)
+                    index.reload()
+                    return index.writer(HEAP, 1)
+            except KeywordError as error:
                 if "LockBusy" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
 
-    def _sound_index(self) -> tantivy.Index:
-        """The index; an empty one in place of a damaged one, which its owner fills again by asking what is missing."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _mended(self, ask: Callable[[], Answer]) -> Answer:
+        """What those who fill the index ask: of a damaged one, an empty one in its place, to be filled again."""
         try:
-            index = _opened(self.folder)
-            index.reload()
-        except BaseException as error:
-            if not _is_damage(error):
+            return ask()
+        except KeywordError as error:
+            if not _is_damage(error.__cause__):
                 raise
-            log.warning("The keyword index in %s is damaged (%s) and begins again, empty.", self.folder, error)
+            log.warning("The keyword index in %s is damaged and begins again, empty. %s", self.folder, error)
             _set_aside(self.folder)
-            index = _opened(self.folder)
-        return index
+            return ask()
 
 
 def query_tokens(words: str) -> list[str]:
@@ -208,7 +217,7 @@ def _within(indexes: Sequence[int], query: tantivy.Query) -> tantivy.Query:
     return tantivy.Query.boolean_query([(tantivy.Occur.Must, scope), (tantivy.Occur.Must, query)])
 
 
-def _is_damage(error: BaseException) -> bool:
+def _is_damage(error: BaseException | None) -> bool:
     """Whether the files themselves are wrong, rather than the disk full, the lock busy or the process stopping."""
     if type(error).__name__ == "PanicException":
         return True

@@ -58,7 +58,9 @@ class ExactStore:
             raise StoreError(f"A vector of {question.shape} cannot be compared with {matrix.vectors.shape[1:]}.")
         similarities = matrix.vectors @ question
         limit = min(limit, len(similarities))
-        best = np.argpartition(-similarities, limit - 1)[:limit] if limit else []
+        if not limit:
+            return []
+        best = np.argpartition(-similarities, limit - 1)[:limit]
         neighbours = [Neighbour(int(matrix.chunk_ids[row]), float(similarities[row])) for row in best]
         return sorted(neighbours, key=lambda one: (-one.similarity, one.chunk_id))
 

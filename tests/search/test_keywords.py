@@ -1,14 +1,17 @@
 """The keyword index: what it finds, what it never shows, what it survives."""
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from search.keywords import Entry
+from search.keywords import Entry, KeywordError
 from search.keywords.tantivy import TantivyIndex
 
 
@@ -131,6 +134,27 @@ def test_a_writer_that_was_killed_leaves_no_lock_and_nothing_half_done(keywords)
         os.kill(writing.pid, signal.SIGKILL)
     keywords.add([entry(2, "after")])
     assert ids(keywords.best("before after", indexes=[1], limit=5)) == [1, 2]
+
+
+@pytest.mark.parametrize("part", ["meta.json", "*.term", "*.idx", "*.fast", "*.pos", "*.store"])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:10])])
+def test_a_damaged_index_is_said_and_begins_again_for_who_fills_it(keywords, part, damage):
+    keywords.add([entry(1, "before")])
+    damage(next(keywords.folder.glob(part)))
+    with contextlib.suppress(KeywordError):
+        assert keywords.best("before", indexes=[1], limit=5) == []
+    assert keywords.missing(1, [1]) == {1}
+    keywords.add([entry(1, "before")])
+    assert ids(keywords.best("before", indexes=[1], limit=5)) == [1]
+
+
+def test_an_index_deleted_by_hand_is_made_again(keywords):
+    keywords.add([entry(1, "before")])
+    shutil.rmtree(keywords.folder)
+    assert keywords.best("before", indexes=[1], limit=5) == []
+    assert keywords.missing(1, [1]) == {1}
+    keywords.add([entry(1, "before")])
+    assert ids(keywords.best("before", indexes=[1], limit=5)) == [1]
 
 
 def _in_another_process(folder, code):
