@@ -44,7 +44,11 @@ def test_adding_a_member_again_changes_the_role(client, handbook, alice, bob):
 
 def test_nobody_unknown_and_no_unknown_role_is_added(client, handbook, alice, charlie):
     client.force_login(alice)
-    for data in ({"member": "user-999", "role": "viewer"}, {"member": f"user-{charlie.pk}", "role": "owner"}, {"role": "viewer"}):
+    for data in (
+        {"member": "user-999", "role": "viewer"},
+        {"member": f"user-{charlie.pk}", "role": "owner"},
+        {"role": "viewer"},
+    ):
         assert add(client, handbook, **data).status_code == 422
     assert "charlie" not in members_of(handbook)
 
