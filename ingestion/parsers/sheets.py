@@ -25,9 +25,10 @@ def parse_xlsx(source: Source) -> Draft:
     warnings.simplefilter("ignore")
     path = repaired(source.path, source.workspace)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        blocks = [block for sheet in sheets for block in sheet_blocks(sheet.title, _rows(sheet))]
+        with open(path, "rb") as file:  # given a name, openpyxl judges its extension, and originals lie without one
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            blocks = [block for sheet in sheets for block in sheet_blocks(sheet.title, _rows(sheet))]
     except (MemoryError, RecursionError, IngestionError):
         raise
     except Exception as error:  # openpyxl raises what the bytes make it stumble over

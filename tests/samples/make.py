@@ -313,11 +313,14 @@ WITHOUT_EXPECTED = {"protected.pdf": pdf_protected, "scan.pdf": pdf_scan, "scan.
 
 
 def expected_of(path: Path) -> dict:
-    """What the parser makes of a sample, as it is kept beside it."""
+    """What the parser makes of a sample, as it is kept beside it: stored without a name, as originals are."""
     from ingestion.parse import parse
 
-    with tempfile.TemporaryDirectory() as workspace:
-        parsed = parse(path, path.name, Path(workspace))
+    with tempfile.TemporaryDirectory() as place:
+        original, workspace = Path(place) / "0123456789abcdef", Path(place) / "workspace"
+        original.write_bytes(path.read_bytes())
+        workspace.mkdir()
+        parsed = parse(original, path.name, workspace)
         return {
             "title": parsed.title, "media_type": parsed.media_type, "language": parsed.language, "pages": parsed.pages,
             "sections": [[s.kind, s.depth, s.page, list(s.heading_path), s.text] for s in parsed.sections],
