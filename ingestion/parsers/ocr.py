@@ -6,7 +6,6 @@ import io
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from statistics import median
 
@@ -16,6 +15,7 @@ from ingestion.clean import one_line
 from ingestion.parsers.layout import CJK, PageLine
 
 _SURE = 25  # of 100: a line that Tesseract is less sure of is a stain, a drawing, a frame
+_UNSURE = 80  # of 100, over a page: worth a second reading
 _LONGEST = 60  # seconds for a page
 
 
@@ -34,33 +34,46 @@ def is_late(deadline: float) -> bool:
 
 
 def read(picture: Image.Image, languages: str, width: float, height: float, deadline: float) -> list[PageLine]:
-    """The lines in a picture, as lines of a page of `width` by `height` points. Empty where the time ran out."""
+    """The lines in a picture, as lines of a page of `width` by `height` points. Empty where the time ran out.
+
+    Tesseract's own analysis of the page now and then takes wide-set Chinese for columns and is unsure of every line:
+    then the page is read once more as a single block, and the surer reading counts.
+    """
     out = io.BytesIO()
     picture.convert("L").save(out, "PNG", compress_level=1)
-    command = ["tesseract", "stdin", "stdout", "-l", languages, "--psm", "3", "tsv"]
+    lines = _recognised(out.getvalue(), languages, "3", deadline)
+    if lines and _sureness(lines) < _UNSURE and not is_late(deadline):
+        lines = max(lines, _recognised(out.getvalue(), languages, "6", deadline), key=_sureness)
+    scale = (width / picture.width, height / picture.height)
+    return _of_one_size([_line(words, scale) for words in lines if _sureness([words]) >= _SURE])
+
+
+def _recognised(png: bytes, languages: str, segmentation: str, deadline: float) -> list[list[dict]]:
+    """The words of each line, as rows of Tesseract's table."""
+    command = ["tesseract", "stdin", "stdout", "-l", languages, "--psm", segmentation, "tsv"]
     left = max(1.0, min(_LONGEST, deadline - time.monotonic()))
     try:
-        run = subprocess.run(command, input=out.getvalue(), capture_output=True, check=False, timeout=left)
+        run = subprocess.run(command, input=png, capture_output=True, check=False, timeout=left)
     except subprocess.TimeoutExpired:
         return []
-    scale = (width / picture.width, height / picture.height)
-    return _of_one_size(list(_lines(run.stdout.decode("utf-8", "replace"), scale)))
+    table = io.StringIO(run.stdout.decode("utf-8", "replace"))
+    lines: dict[tuple, list[dict]] = {}
+    for word in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
+        if word.get("level") == "5" and (word["text"] or "").strip():
+            lines.setdefault((word["block_num"], word["par_num"], word["line_num"]), []).append(word)
+    return list(lines.values())
+
+
+def _sureness(lines: list[list[dict]]) -> float:
+    """0 to 100: the mean of the words' confidence, by their length."""
+    words = [word for line in lines for word in line]
+    return sum(float(w["conf"]) * len(w["text"]) for w in words) / max(1, sum(len(w["text"]) for w in words))
 
 
 def _of_one_size(lines: list[PageLine]) -> list[PageLine]:
     """A line's height depends on its letters: only the page's usual one says something of the type's size."""
     size = median(line.bottom - line.top for line in lines) * 0.9 if lines else 0.0
     return [replace(line, size=size) for line in lines]
-
-
-def _lines(table: str, scale: tuple[float, float]) -> Iterator[PageLine]:
-    lines: dict[tuple, list[dict]] = {}
-    for word in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
-        if word.get("level") == "5" and (word["text"] or "").strip():
-            lines.setdefault((word["block_num"], word["par_num"], word["line_num"]), []).append(word)
-    for words in lines.values():
-        if sum(float(word["conf"]) for word in words) / len(words) >= _SURE:
-            yield _line(words, scale)
 
 
 def _line(words: list[dict], scale: tuple[float, float]) -> PageLine:

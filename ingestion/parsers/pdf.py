@@ -1,6 +1,5 @@
 """PDF: text with its place on the page; pages that are pictures are read by OCR where that is installed."""
 
-import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ from ingestion.clean import clean
 from ingestion.errors import IngestionError
 from ingestion.parsers import Draft, Source, ocr
 from ingestion.parsers.layout import Outline, Page, blocks_of, squeezed
-from ingestion.parsers.pdf_lines import lines_of
+from ingestion.parsers.pdf_lines import has_picture, lines_of
 
 _MOST_PAGES = 20_000
 _FEW = 20  # characters: a page with fewer is taken for a picture
@@ -101,9 +100,8 @@ def _is_picture(page: pdfium.PdfPage, text: str) -> bool:
     readable = sum(not c.isspace() and not "\ue000" <= c <= "\uf8ff" and c != "\ufffd" for c in text)
     if readable >= _FEW and readable * 2 > len(text.replace(" ", "")):
         return False
-    wanted = (raw.FPDF_PAGEOBJ_IMAGE,) if readable else (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH)
-    objects = itertools.islice(page.get_objects(max_depth=3), 10_000)
-    return any(found.type in wanted for found in objects) or (bool(text) and not readable)
+    drawings = () if readable else (raw.FPDF_PAGEOBJ_PATH,)
+    return has_picture(page, *drawings) or (bool(text) and not readable)
 
 
 def _outline(document: pdfium.PdfDocument) -> Outline:

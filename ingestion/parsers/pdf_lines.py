@@ -1,6 +1,7 @@
 """The lines of a PDF page, as PDFium finds them: text, size, weight and place."""
 
 import ctypes
+import itertools
 import re
 from dataclasses import replace
 
@@ -30,7 +31,21 @@ def _lines(page, textpage, width: float, height: float):
         text = match[0]
         if shown := one_line(text.replace("\ufffe", "-").replace("\x02", "-")):
             first = match.start() + len(text) - len(text.lstrip())
+            if _is_invisible(textpage, first) and not has_picture(page):
+                continue
             yield _line(page, textpage, shown, first, match.start() + len(text.rstrip()) - 1, width, height)
+
+
+def _is_invisible(textpage, index: int) -> bool:
+    """Text that is written but not drawn. Over a picture it is what OCR found there; elsewhere nobody can read it."""
+    found = raw.FPDFText_GetTextObject(textpage.raw, index)
+    return bool(found) and raw.FPDFTextObj_GetTextRenderMode(found) == raw.FPDF_TEXTRENDERMODE_INVISIBLE
+
+
+def has_picture(page: pdfium.PdfPage, *others: int) -> bool:
+    """Whether there is a picture on the page, or an object of one of the other kinds."""
+    objects = itertools.islice(page.get_objects(max_depth=3), 10_000)
+    return any(found.type in (raw.FPDF_PAGEOBJ_IMAGE, *others) for found in objects)
 
 
 def _is_swapped(line: PageLine) -> bool:

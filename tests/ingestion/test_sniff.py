@@ -52,7 +52,8 @@ def test_an_empty_file_is_refused(tmp_path):
     ("content", "format"),
     [
         (b"<!DOCTYPE html><p>x", "html"), (b'<?xml version="1.0"?><a>x</a>', "xml"), (b"#!/bin/sh\necho x", "code"),
-        (b"From: a@b\nSubject: x\n\nbody", "eml"), ("文".encode("utf-16"), "txt"), (("文字。" * 9).encode("gb18030"), "txt"),
+        (b"From: a@b\nSubject: x\n\nbody", "eml"), ("文".encode("utf-16"), "txt"),
+        (("文字。" * 9).encode("gb18030"), "txt"),
     ],
 )  # fmt: skip
 def test_text_without_a_telling_name_is_looked_at(content, format, tmp_path):
