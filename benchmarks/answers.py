@@ -9,6 +9,7 @@ benchmarks/results/answers.json.
 
 import argparse
 import json
+import re
 import statistics
 import tempfile
 import time
@@ -19,6 +20,7 @@ from benchmarks.beir import QuestionSet, read_set
 from benchmarks.quality import lectern
 
 RESULTS = Path(__file__).parent / "results"
+NUMBER = re.compile(r" \[\d+\]")
 COLUMNS = ("asked", "answered", "holds the answer", "sentences", "characters", "foreign", "refused", "ms p50")
 
 
@@ -35,7 +37,6 @@ def true_answers(folder: Path) -> dict[str, list[str]]:
 
 def measure(own: QuestionSet, answers: dict[str, list[str]], foreign: list[str], knowledge_base) -> dict:
     from search.ask import answer_once
-    from search.sentences import split_sentences
 
     held, texts, times = [], [], []
     for key, question in own.questions.items():
@@ -48,10 +49,16 @@ def measure(own: QuestionSet, answers: dict[str, list[str]], foreign: list[str],
     refused = [not answer_once(question, knowledge_bases=[knowledge_base]).is_answered for question in foreign]
     given = [text for text in texts if text]
     values = (
-        len(texts), len(given) / len(texts), _mean(held), _mean([len(split_sentences(text)) for text in given]),
+        len(texts), len(given) / len(texts), _mean(held), _mean([_sentences(text) for text in given]),
         _mean([len(text) for text in given]), len(foreign), _mean(refused), statistics.median(times),
     )  # fmt: skip
     return {name: round(value, 3) for name, value in zip(COLUMNS, values, strict=True)}
+
+
+def _sentences(text: str) -> int:
+    from search.sentences import split_sentences
+
+    return len(split_sentences(NUMBER.sub("", text)))
 
 
 def _mean(values: list) -> float:

@@ -11,19 +11,22 @@ OPENING = re.compile(
     re.I,
 )
 BARE = re.compile(
-    r"^\s*(?:(?:and|but|so)\s+)?(?:why(?: not| so)?|how(?: so| come)?|when|where|who|which(?: ones?)?|what else|how (?:many|much|long|often|"
-    r"far|old)|since when|by whom|for what|really|more|continue|go on|examples?)\s*[?.!]*\s*$"
+    r"^\s*(?:(?:and|but|so)\s+)?(?:why(?: not| so)?|how(?: so| come)?|when|where|who|which(?: ones?)?|what else|"
+    r"how (?:many|much|long|often|far|old)|since when|by whom|for what|"
+    r"really|more|continue|go on|examples?)\s*[?.!]*\s*$"
     r"|^\s*(?:为什么|為什麼|怎么办|怎么做|如何做|什么时候|何时|在哪里|哪里|谁|多少|多久|多少钱|还有吗|然后呢|比如|例如|详细说说|继续)[呢呀啊]?[？?。!！]*\s*$",
     re.I,
 )
 PRONOUN = re.compile(
-    r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|this|these|those|the same|the (?:former|latter|first|second|other) one|"
-    r"such|there(?!\s+(?:is|are|was|were|any|be|a|an)\b)|that(?=\s*(?:[?.!,]|$|is\b|was\b|one\b|mean\b|work\b|cost\b|happen\b)))\b",
+    r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|this|these|those|the same|"
+    r"the (?:former|latter|first|second|other) one|such|there(?!\s+(?:is|are|was|were|any|be|a|an)\b)|"
+    r"that(?=\s*(?:[?.!,]|$|is\b|was\b|one\b|mean\b|work\b|cost\b|happen\b)))\b",
     re.I,
 )
 CLAUSE = re.compile(r"\b(?:when|if|while|because|after|before|until|unless|that|so|once|since|although)\s+$", re.I)
 EXPLETIVE = re.compile(
-    r"\b(?:is|was|does|did|will) it (?:that|possible|necessary|true|allowed|take to|rain)\b|\bthere (?:is|are|was|were)\b",
+    r"\b(?:is|was|does|did|will) it (?:that|possible|necessary|true|allowed|take to|rain)\b|"
+    r"\bthere (?:is|are|was|were)\b",
     re.I,
 )
 CJK_PRONOUN = re.compile(

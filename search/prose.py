@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
-INLINE = re.compile(r"\[(?P<cite>\d{1,3})\]|\*\*(?P<strong>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`")
+INLINE = re.compile(
+    r"\\(?P<text>[!-/:-@\[-`{-~])"  # escaped: not markup
+    r"|\[(?P<cite>\d{1,3})\]|\*\*(?P<strong>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`"
+)
 BULLET = re.compile(r"\s*[-*+]\s+(.*)")
 NUMBERED = re.compile(r"\s*(\d{1,3})[.)]\s+(.*)")
 HEADING = re.compile(r"#{1,6}\s+(.*)")
-FENCE = re.compile(r"\s*(```|~~~)")
+FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,11 @@ def blocks_of(answer: str) -> list[Block]:
 def _blocks(lines: list[str]) -> Iterator[Block]:
     paragraph: list[str] = []
     fence: list[str] | None = None
+    mark = ""
     for line in lines:
-        if FENCE.match(line):
+        found = FENCE.match(line)
+        if found and (fence is None or found[1].startswith(mark)):
+            mark = found[1]
             if fence is not None:
                 yield Block("code", ((Run("text", "\n".join(fence)),),))
             yield from _paragraph(paragraph)
@@ -93,7 +100,8 @@ def _join_lists(blocks: Iterator[Block]) -> Iterator[Block]:
 
 
 def _runs(text: str) -> tuple[Run, ...]:
-    runs, at = [], 0
+    runs: list[Run] = []
+    at = 0
     for match in INLINE.finditer(text):
         if match.start() > at:
             runs.append(Run("text", text[at : match.start()]))
@@ -102,4 +110,13 @@ def _runs(text: str) -> tuple[Run, ...]:
         at = match.end()
     if at < len(text):
         runs.append(Run("text", text[at:]))
-    return tuple(runs)
+    return tuple(_join_texts(runs))
+
+
+def _join_texts(runs: list[Run]) -> Iterator[Run]:
+    """Stretches of plain text that follow one another as one."""
+    for is_text, group in groupby(runs, key=lambda run: run.kind == "text"):
+        if is_text:
+            yield Run("text", "".join(run.text for run in group))
+        else:
+            yield from group

@@ -9,16 +9,16 @@ from itertools import pairwise
 from math import log
 
 STOP_WORDS = frozenset(
-    """a an the this that these those there here it its he him his she her hers they them their theirs we us our ours you
-    your yours i me my mine one ones who whom whose which what when where why how whether is are was were be been being am
-    do does did done doing have has had having can could may might must shall should will would of in on at by for from to
-    into onto with without within about as than then so such and or but nor not no if because while during over under
-    between among after before up down out off again also only just very too more most much many any some all each every
-    both either neither other others another same own s t re ve ll d m isn aren wasn weren don doesn didn won wouldn
-    couldn shouldn cannot get got make made please tell give explain describe name called call list find show
-    mean say said according based use used using
-    der die das ein eine und oder ist sind war waren wird werden von zu mit auf im am den dem des wer was wann wo warum
-    wie welche welcher welches viele le la les un une des du et est sont qui que quoi quand où pourquoi comment combien
+    """a an the this that these those there here it its he him his she her hers they them their theirs we us our
+    ours you your yours i me my mine one ones who whom whose which what when where why how whether is are was were
+    be been being am do does did done doing have has had having can could may might must shall should will would
+    of in on at by for from to into onto with without within about as than then so such and or but nor not no if
+    because while during over under between among after before up down out off again also only just very too more
+    most much many any some all each every both either neither other others another same own s t re ve ll d m isn
+    aren wasn weren don doesn didn won wouldn couldn shouldn cannot get got make made please tell give explain
+    describe name called call list find show mean say said according based use used using der die das ein eine und
+    oder ist sind war waren wird werden von zu mit auf im am den dem des wer was wann wo warum wie welche welcher
+    welches viele le la les un une des du et est sont qui que quoi quand où pourquoi comment combien
     """.split()
 )
 CJK_STOP = re.compile(
@@ -79,10 +79,15 @@ def stem(word: str) -> str:
 
 ENDINGS = (
     ("ational", "at"), ("ization", "iz"), ("isation", "iz"), ("ations", "at"), ("ation", "at"), ("ements", ""),
-    ("ement", ""), ("ments", ""), ("ment", ""), ("ities", ""), ("ity", ""), ("ings", ""), ("ing", ""), ("ically", "ic"), ("ied", "y"),
-    ("ies", "y"), ("ions", ""), ("ion", ""), ("sses", "ss"), ("xes", "x"), ("ed", ""), ("es", ""), ("ly", ""),
-    ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
+    ("ement", ""), ("ments", ""), ("ment", ""), ("ities", ""), ("ity", ""), ("ings", ""), ("ing", ""), ("ically", "ic"),
+    ("ied", "y"), ("ies", "y"), ("ions", ""), ("ion", ""), ("sses", "ss"), ("xes", "x"), ("ed", ""), ("es", ""),
+    ("ly", ""), ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
 )  # fmt: skip
+
+
+# Passages, imagined to have none of the terms. With 300 the share that is covered means the same in 8 passages, in 24
+# and in thousands: 3.5 % of answerable questions have less than .39-.41 (English), .21-.23 (Chinese); without, .22-.41.
+PRIOR = 300
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,12 @@ class Rarity:
 def weigh(question: Iterable[str], texts: Iterable[Iterable[str]], rarity: Rarity) -> dict[str, float]:
     """How much each term of the question tells, by how few passages have it: log(1 + (n - df + .5) / (df + .5)).
 
-    (The idf of BM25, Robertson and Zaragoza 2009.) What was not counted is counted in the texts at hand.
+    (The idf of BM25, Robertson and Zaragoza 2009.) What was not counted is counted in the texts at hand. PRIOR keeps
+    the weights of a few passages like those of many.
     """
     bags = [set(bag) for bag in texts]
     seen = Counter(term for bag in bags for term in bag)
-    total = max(rarity.total, len(bags))
+    total = PRIOR + max(rarity.total, len(bags))
     found = {term: max(rarity.frequencies.get(term, 0), seen[term]) for term in dict.fromkeys(question)}
     return {term: log(1 + (total - number + 0.5) / (number + 0.5)) for term, number in found.items()}
 

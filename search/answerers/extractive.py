@@ -42,13 +42,12 @@ class ExtractiveAnswerer:
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
         """Blocks of Markdown; nothing where the passages do not answer the question."""
         indexes = _indexes_of(passages)
-        rarity = _rarity(question, indexes)
-        evidence = weigh_up(question, passages, rarity)
+        evidence = weigh_up(question, passages, _rarity(question, indexes))
         if not evidence.candidates:
             return
         found = _similarities(question, evidence, indexes[0].preset) if indexes else None
         near = nearness_of(max(found.of_candidates), found.of_unrelated) if found else None
-        if is_answerable(evidence.covered, near, is_cjk=is_cjk(question), is_counted=rarity.total > 0):
+        if is_answerable(evidence.covered, near, is_cjk=is_cjk(question)):
             evidence = with_similarity(evidence, found.of_candidates) if found else evidence
             yield from compose(choose(evidence.candidates))
 

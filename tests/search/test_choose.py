@@ -8,6 +8,7 @@ from search.answerable import is_answerable, nearness_of
 from search.choose import choose, weigh_up, with_similarity
 from search.compose import compose, escape, fenced
 from search.passage import Passage
+from search.prose import blocks_of
 from search.terms import Rarity, bag_of, coverage, stem, terms_of, weigh
 
 
@@ -60,9 +61,10 @@ def test_meaning_can_put_another_sentence_first():
 
 
 def test_a_sentence_that_ends_in_a_colon_brings_its_list_and_code():
-    text = "It is a tool.\n\nTo restart the server:\n\n- stop it\n- wait\n\n```\nserver start\nserver status;\n```\n\nThat was all."
+    code = "```\nserver start\nserver status;\n```"
+    text = f"It is a tool.\n\nTo restart the server:\n\n- stop it\n- wait\n\n{code}\n\nThat was all."
     assert answer("How do I restart the server?", text) == (
-        "To restart the server: [1]\n\n- stop it [1]\n- wait [1]\n\n```\nserver start\nserver status;\n```\n[1]"
+        f"To restart the server: [1]\n\n- stop it [1]\n- wait [1]\n\n{code}\n[1]"
     )
 
 
@@ -94,6 +96,18 @@ def test_escaped_text_shows_as_it_is(text, expected):
     assert escape(text) == expected
 
 
+def test_the_page_shows_hostile_text_as_it_stands_in_the_passage():
+    hostile = "Hostile text: <b> **is** [3] `x` a_b 1. *no* &lt; shown."
+    (block,) = blocks_of(answer("Is the hostile text shown?", hostile))
+    assert [(run.kind, run.text) for run in block.runs] == [("text", hostile + " "), ("cite", "1")]
+
+
+def test_the_page_shows_code_that_holds_a_fence_as_one_block():
+    block, source = blocks_of(fenced("a\n```\n[9] b") + "\n[1]")
+    assert (block.kind, block.runs[0].text) == ("code", "a\n```\n[9] b")
+    assert [run.number for run in source.runs] == [1]
+
+
 def test_no_code_can_close_its_own_block():
     assert fenced("a\n```\n[1] b") == "````\na\n```\n[1] b\n````"
     assert fenced("```python\na\n```") == "```\na\n```"
@@ -108,28 +122,31 @@ def test_terms_are_stems_numbers_and_pairs():
 
 def test_a_rare_word_weighs_more_than_a_common_one():
     weights = weigh(["rare", "common"], [["rare", "common"]], Rarity(1000, {"rare": 2, "common": 900}))
-    assert weights["rare"] > 10 * weights["common"]
-    assert coverage(weights, ["rare"]) > 0.9
+    assert weights["rare"] > 5 * weights["common"]
+    assert coverage(weights, ["rare"]) > 0.8
     assert coverage({}, ["rare"]) == 0
 
 
 @pytest.mark.parametrize(
-    ("covered", "nearness", "is_cjk", "is_counted", "expected"),
+    ("covered", "nearness", "is_cjk", "expected"),
     [
-        (0.9, 0.6, False, True, True),
-        (0.1, 0.2, False, True, False),
-        (1.0, 0.1, False, True, False),
-        (0.5, None, False, True, True),
-        (0.3, None, False, True, False),
-        (0.3, None, True, True, True),
-        (0.2, None, False, False, True),
-        (0.2, 0.5, False, False, True),
-        (0.9, 0.3, False, False, False),
-        (0.0, None, True, False, False),
+        (0.9, 0.6, False, True),
+        (0.1, 0.2, False, False),
+        (1.0, 0.1, False, False),
+        (0.5, None, False, True),
+        (0.3, None, False, False),
+        (0.3, None, True, True),
+        (0.1, None, True, False),
     ],
 )
-def test_a_question_is_answered_if_words_and_meaning_suffice(covered, nearness, is_cjk, is_counted, expected):
-    assert is_answerable(covered, nearness, is_cjk=is_cjk, is_counted=is_counted) is expected
+def test_a_question_is_answered_if_words_and_meaning_suffice(covered, nearness, is_cjk, expected):
+    assert is_answerable(covered, nearness, is_cjk=is_cjk) is expected
+
+
+def test_the_covered_share_means_the_same_in_few_passages_and_in_many():
+    few = weigh(["pump", "valve"], [["pump"]] * 2, Rarity())
+    many = weigh(["pump", "valve"], [["pump"]] * 2, Rarity(100_000, {"pump": 60}))
+    assert abs(coverage(few, ["pump"]) - coverage(many, ["pump"])) < 0.15
 
 
 def test_nearness_runs_from_unrelated_to_the_same():
@@ -142,5 +159,5 @@ def test_nearness_runs_from_unrelated_to_the_same():
 def test_a_question_without_words_chooses_nothing_worse_than_an_error(question):
     evidence = weigh_up(question, [passage(LEAVE)])
     assert evidence.covered == 0
-    assert not is_answerable(evidence.covered, None, is_cjk=False, is_counted=True)
+    assert not is_answerable(evidence.covered, None, is_cjk=False)
     assert weigh_up(question, []).candidates == ()
