@@ -9,7 +9,7 @@ on average), of the latter 84-99 % where the model reads the question; by words 
 LEAST_TOGETHER = 0.85  # covered share, counted up to ENOUGH_COVERED, plus nearness
 ENOUGH_COVERED = 0.7
 LEAST_COVERED = 0.38  # where the model could not be asked, or does not read the question's script
-LEAST_COVERED_PAIRS = 0.22  # the same for a question in CJK pairs: other words for the same thing share fewer of them
+LEAST_COVERED_PAIRS = 0.20  # the same for a question in CJK pairs: other words for the same thing share fewer of them
 
 
 def is_answerable(covered: float, nearness: float | None, *, is_cjk: bool) -> bool:
