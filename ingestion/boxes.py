@@ -34,8 +34,8 @@ def boxes_by_page(sections: Iterable[Section], place: Place) -> dict[int, list[B
 def boxes_as_cited(boxes: Iterable[Iterable[float]]) -> dict[int, list[Box]]:
     """The boxes kept with a passage, [page, left, top, right, bottom] each."""
     found: dict[int, list[Box]] = defaultdict(list)
-    for page, *edges in boxes:
-        found[int(page)].append(_box(*edges, mark="passage"))
+    for page, left, top, right, bottom in boxes:
+        found[int(page)].append(_box(left, top, right, bottom, "passage"))
     return dict(found)
 
 

@@ -58,7 +58,7 @@ def _at_citation(document: Document, user: User, pk: int) -> Opened:
         raise Http404
     sentences = tuple((start, end) for start, end in citation.marks)
     span = (citation.start, citation.end)
-    if text_between(covering(document, span), *span) == citation.text:
+    if text_between(list(covering(document, span)), *span) == citation.text:
         return Opened(Place(span, sentences), citation, citation.page, tuple(map(tuple, citation.boxes)))
     return _moved(document, citation, sentences)
 
@@ -69,7 +69,7 @@ def _moved(document: Document, citation: Citation, sentences: tuple[Span, ...]) 
     for section in Section.objects.filter(document=document, text__contains=beginning)[:20] if beginning else ():
         start = section.start + section.text.index(beginning)
         span = (start, start + len(citation.text))
-        if text_between(covering(document, span), *span) == citation.text:
+        if text_between(list(covering(document, span)), *span) == citation.text:
             shift = start - citation.start
             moved = tuple((a + shift, b + shift) for a, b in sentences)
             return Opened(Place(span, moved), citation, section.page)

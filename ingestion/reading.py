@@ -78,7 +78,7 @@ def _block(section: Section, place: Place | None, **more) -> Block:
 
 def _rows(section: Section, place: Place | None) -> tuple[tuple[str, ...], tuple[Row, ...], int]:
     """The header, the rows around what is marked, and how many are left out. A line of the text is a row."""
-    head, *body = [tuple(str(cell if cell is not None else "") for cell in row) for row in section.table]
+    head, *body = [tuple(str(cell if cell is not None else "") for cell in row) for row in section.table or ()]
     marks = _row_marks(section, place, len(body) + 1)
     rows = [Row(cells, marks[i + 1]) for i, cells in enumerate(body)]
     first = next((i for i, row in enumerate(rows) if row.mark), 0)
