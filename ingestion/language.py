@@ -63,5 +63,6 @@ def _latin(sample: str) -> str:
     words = Counter(re.findall(r"[^\W\d_]+", sample.lower()))
     scores = {language: sum(words[word] for word in common) for language, common in _COMMON.items()}
     best, second = sorted(scores, key=lambda name: scores[name], reverse=True)[:2]
-    enough = scores[best] >= max(3, words.total() // 25)
+    several = sum(word in words for word in _COMMON[best]) >= 3
+    enough = several and scores[best] >= words.total() // 25
     return best if enough and scores[best] > scores[second] else ""

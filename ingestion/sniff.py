@@ -82,7 +82,8 @@ def _zip_format(path: Path) -> str:
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError, KeyError, EOFError):
         raise IngestionError("This file is damaged: it begins like a ZIP archive or Office file, "
                              "but it is cut off or broken.") from None  # fmt: skip
-    return _opendocument(mimetype) or _office(names) or _apple(names) or "zip"
+    _refuse_apple(names)
+    return _opendocument(mimetype) or _office(names) or "zip"
 
 
 def _opendocument(mimetype: str) -> str | None:
@@ -103,7 +104,7 @@ def _office(names: set[str]) -> str | None:
     raise IngestionError("This Office file is damaged: it holds no document.")
 
 
-def _apple(names: set[str]) -> None:
+def _refuse_apple(names: set[str]) -> None:
     if any(name.endswith((".iwa", "buildVersionHistory.plist")) or name in _APPLE for name in names):
         raise unsupported("Pages, Numbers and Keynote files cannot be read; export them as PDF or for Office.")
 

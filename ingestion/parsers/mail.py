@@ -5,7 +5,7 @@ import email.policy
 import re
 import traceback
 from collections.abc import Iterator
-from email.message import EmailMessage, Message
+from email.message import Message
 from pathlib import Path
 
 from ingestion.clean import one_line
@@ -26,7 +26,7 @@ def parse_eml(source: Source) -> Draft:
     notes: list[str] = []
     for part in _parts(message, notes):
         if _is_file(part):
-            _keep(attachments, source, _file_name(part), part.get_payload(decode=True) or b"", notes)
+            _keep(attachments, source, _file_name(part), _content(part), notes)
         else:
             blocks += _body(part)
     return Draft(blocks, _header(message, "Subject"), attachments=attachments, notes=notes)
@@ -69,7 +69,7 @@ def _parts(message: Message, notes: list[str]) -> Iterator[Message]:
         if part.get_content_type() == "multipart/alternative":
             waiting[:0] = _best(part)
         elif part.is_multipart():
-            waiting[:0] = part.get_payload()  # type: ignore[arg-type]
+            waiting[:0] = [inner for inner in part.get_payload() if isinstance(inner, Message)]
         else:
             yield part
 
@@ -92,9 +92,13 @@ def _is_file(part: Message) -> bool:
     return True
 
 
-def _text(part: Message) -> str:
+def _content(part: Message) -> bytes:
     data = part.get_payload(decode=True)
-    return decode(data, str(part.get_content_charset() or "")) if isinstance(data, bytes) else ""
+    return data if isinstance(data, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    return decode(_content(part), str(part.get_content_charset() or ""))
 
 
 def _body(part: Message) -> list[Block]:
@@ -115,7 +119,8 @@ def _keep(attachments: list[Attachment], source: Source, name: str, data: bytes,
     if not name or not data or (re.search(r"\.(gif|png|jpe?g)$", name, re.IGNORECASE) and len(data) < 20_000):
         return
     if len(attachments) >= _MOST_ATTACHMENTS:
-        notes.append(f"Only the first {_MOST_ATTACHMENTS} attachments were kept.") if notes[-1:] == [] else None
+        sentence = f"Only the first {_MOST_ATTACHMENTS} attachments were kept."
+        notes += [sentence] if sentence not in notes else []
         return
     name = re.split(r"[/\\]", name)[-1].strip(". ")[:200] or "attachment"
     path = source.workspace / f"attachment-{len(attachments)}"
@@ -152,6 +157,3 @@ def _outlook_body(message) -> list[Block]:
     if message.html_body:
         return list(html_draft(message.html_body).blocks)
     return list(paragraphs(message.body or ""))
-
-
-__all__ = ["EmailMessage", "parse_eml", "parse_msg"]

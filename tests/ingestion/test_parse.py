@@ -27,6 +27,16 @@ def test_a_sample_is_read_as_expected(name):
     assert expected_of(HERE / name) == expected
 
 
+@pytest.mark.parametrize(
+    "name", ["report.pdf", "handbook.docx", "slides.pptx", "figures.xlsx", "book.epub", "text.odt"]
+)
+def test_a_stored_file_needs_no_extension(name, tmp_path):
+    """Originals are stored under their SHA-256; the name is what their owner calls them."""
+    stored = tmp_path / ("a" * 64)
+    shutil.copyfile(HERE / name, stored)
+    assert parse(stored, name, tmp_path).sections
+
+
 def parsed(path: Path, workspace: Path, **options):
     return parse(path, path.name, workspace, **options)
 
