@@ -10,6 +10,7 @@ from ingestion.embed import embed_missing
 from ingestion.parsed import ParsedDocument
 from ingestion.parsers.text import paragraphs
 from ingestion.pipeline import chunks_of, sections_of
+from ingestion.reconcile import free_lost_work
 from kb.models import Chunk, Document, KnowledgeBase, Section
 from search.generations import wanted
 
@@ -23,6 +24,7 @@ def shelve(questions: QuestionSet) -> KnowledgeBase:
     if is_new:
         for key, (title, text) in questions.documents.items():
             _put(knowledge_base, key, title, text)
+    free_lost_work()  # of a run that was broken off
     embed_missing()
     unready = knowledge_base.documents.exclude(status=Document.Status.READY).count()
     assert not unready, f"{unready} documents of {questions.name} are not ready."
