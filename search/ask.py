@@ -16,6 +16,7 @@ from search.cite import Source, checked, cite, numbers_in, without
 from search.follow_up import standalone
 from search.models import Citation, Conversation, Message
 from search.retrieve import retrieve
+from search.structure import with_parts
 
 LIMIT = 8  # passages an answer is made of
 TITLE_CHARACTERS = 80
@@ -35,11 +36,11 @@ def answer_once(
 ) -> Answer:
     """An answer out of these knowledge bases that is kept nowhere; not answered, it brings the nearest passages."""
     found = retrieve(question, knowledge_bases=knowledge_bases, mode=mode, limit=limit)
-    pieces = open_answerer().answer(question, found.passages)
-    text = checked("\n\n".join(pieces), len(found.passages)).strip()
+    passages = with_parts(found.passages)
+    text = checked("\n\n".join(open_answerer().answer(question, passages)), len(passages)).strip()
     is_answered = bool(numbers_in(text))
     text = text if is_answered else ""
-    return Answer(text, cite(text, found.passages), tuple(map(str, found.notes)), is_answered)
+    return Answer(text, cite(text, passages), tuple(map(str, found.notes)), is_answered)
 
 
 def ask(

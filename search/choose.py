@@ -58,11 +58,17 @@ def _of_passage(
 ) -> Iterable[Candidate]:
     for ordinal, sentence in enumerate(split_sentences(passage.text)):
         terms = bag_of(sentence.text)
-        if not terms:
+        if not terms or _is_heading(passage, sentence):
             continue
         alone, in_place = coverage(weights, terms), coverage(weights, terms | place)
         score = alone + PLACE_WEIGHT * (in_place - alone) + PASSAGE_WEIGHT * whole - RANK_PENALTY * (number - 1)
         yield Candidate(number, ordinal, sentence, terms, score)
+
+
+def _is_heading(passage: Passage, sentence: Sentence) -> bool:
+    """A heading says where an answer stands, and is no answer; it counts with the passage and its place."""
+    part = passage.part_at(passage.start + sentence.start)
+    return part is not None and part.kind == "heading" and passage.start + sentence.end <= part.end
 
 
 def with_similarity(evidence: Evidence, similarities: Sequence[float]) -> Evidence:

@@ -112,11 +112,15 @@ def cite(answer: str, passages: Sequence[Passage]) -> tuple[Source, ...]:
 
 
 def _source(number: int, passage: Passage, said: Sequence[str]) -> Source:
+    """Page and headings are those of the first sentence that is said: where the reader should look."""
+    marks = marks_of(passage, said)
+    part = passage.part_at(marks[0][0]) if marks else None
     return Source(
         number=number, chunk_id=passage.chunk_id, document_id=passage.document_id, title=passage.title,
-        text=passage.text, start=passage.start, end=passage.end, heading_path=passage.heading_path, page=passage.page,
-        boxes=passage.boxes, score=passage.score, ranks=passage.ranks, marks=marks_of(passage, said),
-        is_cited=bool(said),
+        text=passage.text, start=passage.start, end=passage.end,
+        heading_path=part.heading_path if part else passage.heading_path,
+        page=part.page if part and part.page else passage.page,
+        boxes=passage.boxes, score=passage.score, ranks=passage.ranks, marks=marks, is_cited=bool(said),
     )  # fmt: skip
 
 

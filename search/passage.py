@@ -5,12 +5,23 @@ from uuid import UUID
 
 
 @dataclass(frozen=True)
+class Part:
+    """A section that begins in a passage: [start, end) in the document's text, what it is, and where it stands."""
+
+    start: int
+    end: int
+    kind: str
+    page: int | None
+    heading_path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Passage:
     """A chunk as it was found. `start` and `end` are offsets in the document's text, of which `text` is the slice.
 
     `ranks` says at which place (from 1) each leg ("vector", "keyword") had it, `similarity` is the cosine to the
     question where the vector leg found it, `score` the fused one. `marks` are [start, end) offsets in the document's
-    text of the sentences that answer best.
+    text of the sentences that answer best. `parts` are known where `search.structure` was asked for them.
     """
 
     chunk_id: int
@@ -27,8 +38,13 @@ class Passage:
     ranks: dict[str, int] = field(default_factory=dict)
     similarity: float | None = None
     marks: tuple[tuple[int, int], ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def heading(self) -> str:
         """The headings above the passage, as one line."""
         return " > ".join(self.heading_path)
+
+    def part_at(self, offset: int) -> Part | None:
+        """The last part that begins at or before this offset of the document's text."""
+        return next((part for part in reversed(self.parts) if part.start <= offset), None)
