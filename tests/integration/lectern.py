@@ -97,7 +97,7 @@ class Lectern:
         return found
 
     def kill(self, *words: str) -> int:
-        """SIGKILL the first process with these words in its command line; returns its pid."""
-        process = self.processes(*words)[0]
+        """SIGKILL the first process with these words in its command line, once there is one; returns its pid."""
+        process = until(lambda: self.processes(*words), 120, f"a process with {words}")[0]
         process.kill()
         return process.pid

@@ -31,13 +31,12 @@ def upload(api, base: str, numbers) -> None:
 
 
 def documents(api, base: str) -> list[dict]:
-    rows, page = [], 1
+    rows: list[dict] = []
     while True:
-        answer = api.get(f"/knowledge-bases/{base}/documents", params={"page": page, "limit": 100}).json()
+        answer = api.get(f"/knowledge-bases/{base}/documents", params={"offset": len(rows), "limit": 200}).json()
         rows += answer["documents"]
         if len(rows) >= answer["total"] or not answer["documents"]:
             return rows
-        page += 1
 
 
 def ready(api, base: str) -> int:
