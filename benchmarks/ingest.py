@@ -20,9 +20,10 @@ from pathlib import Path
 from tests.integration.lectern import Lectern, until
 
 RESULTS = Path(__file__).parent / "results"
-WORDS = """harbour orchard library furnace glacier telescope monastery bakery viaduct greenhouse keeper ledger signal
-copper winter engine river garden letter market window bridge season timber cargo mirror anchor lantern valley paper
-measure repair order deliver collect record notice inspect replace approve refuse store carry open close review""".split()
+WORDS = """harbour orchard library furnace glacier telescope monastery bakery viaduct greenhouse keeper ledger
+signal copper winter engine river garden letter market window bridge season timber cargo mirror anchor lantern valley
+paper measure repair order deliver collect record notice inspect replace approve refuse store carry open close
+review""".split()
 
 
 def made_up_texts(count: int = 60, sentences: int = 60) -> list[tuple[str, bytes]]:
