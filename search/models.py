@@ -59,9 +59,13 @@ class Index(models.Model):
     chunking = models.ForeignKey(Chunking, models.PROTECT, related_name="indexes", verbose_name=_("chunking"))
     dimension = models.PositiveIntegerField(_("dimension"), help_text=_("of the vectors that are searched"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.BUILDING)
-    epoch = models.PositiveIntegerField(_("epoch"), default=1, help_text=_("counts the rebuilds of the nearest-neighbour index"))
+    epoch = models.PositiveIntegerField(
+        _("epoch"), default=1, help_text=_("counts the rebuilds of the nearest-neighbour index")
+    )
     store_ready = models.BooleanField(
-        _("nearest-neighbour index in use"), default=True, help_text=_("While it is not, search is exact, over the stored vectors.")
+        _("nearest-neighbour index in use"),
+        default=True,
+        help_text=_("While it is not, search is exact, over the stored vectors."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     served_at = models.DateTimeField(_("served since"), null=True, blank=True)
@@ -149,7 +153,9 @@ class Message(models.Model):
 
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
     question = models.TextField(_("question"))
-    searched = models.TextField(_("searched for"), blank=True, help_text=_("the question with what a follow-up left out"))
+    searched = models.TextField(
+        _("searched for"), blank=True, help_text=_("the question with what a follow-up left out")
+    )
     answer = models.TextField(_("answer"), blank=True, help_text=_("cites passage n as [n]"))
     is_answered = models.BooleanField(_("answered"), default=False)
     mode = models.CharField(_("mode"), max_length=10, default="hybrid")

@@ -6,7 +6,7 @@ import tempfile
 os.environ.setdefault("KB_DATA", tempfile.mkdtemp(prefix="lectern-test-"))
 os.environ.setdefault("KB_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
-from kb.settings import *  # noqa: E402, F403
+from kb.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {  # no manifest: tests run without collectstatic

@@ -1,166 +1,15 @@
-"""What a knowledge base is: people, knowledge bases, documents and their text."""
+"""What is in a knowledge base: documents, their structure and their passages."""
 
-import hashlib
-import secrets
 import uuid
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-
-class User(AbstractUser):
-    """A person who signs in; superusers administer the installation."""
-
-    class Theme(models.TextChoices):
-        AUTO = "auto", _("as the device")
-        LIGHT = "light", _("light")
-        DARK = "dark", _("dark")
-
-    email = models.EmailField(_("email address"), blank=True)
-    language = models.CharField(_("language"), max_length=10, blank=True, choices=settings.LANGUAGES)
-    theme = models.CharField(_("appearance"), max_length=5, choices=Theme.choices, default=Theme.AUTO)
-
-    class Meta(AbstractUser.Meta):
-        ordering = ("username",)
-
-    def __str__(self) -> str:
-        return self.get_full_name() or self.username
-
-
-class Role(models.TextChoices):
-    """What a member may do; each role may do what the ones before it may."""
-
-    VIEWER = "viewer", _("viewer - asks and reads")
-    EDITOR = "editor", _("editor - also adds and removes documents")
-    MANAGER = "manager", _("manager - also changes settings and members")
-
-
-class KnowledgeBase(models.Model):
-    """A set of documents that is asked as one and shared as one."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=120)
-    description = models.CharField(_("description"), max_length=400, blank=True)
-    open_to_everyone = models.BooleanField(
-        _("open to everyone"), default=False, help_text=_("Everyone who can sign in may ask and read.")
-    )
-    chunk_tokens = models.PositiveIntegerField(
-        _("passage length"), default=220, help_text=_("Tokens in a passage at the most; never more than the model reads.")
-    )
-    chunk_overlap = models.PositiveIntegerField(
-        _("overlap"), default=30, help_text=_("Tokens that a passage repeats from the one before it.")
-    )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("created by")
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
-
-    class Meta:
-        verbose_name = _("knowledge base")
-        verbose_name_plural = _("knowledge bases")
-        ordering = ("name", "created_at")
-
-    def __str__(self) -> str:
-        return self.name
-
-    def get_absolute_url(self) -> str:
-        return reverse("knowledge_base", args=[self.pk])
-
-
-class Membership(models.Model):
-    """The role of a user, or of all users of a group, in a knowledge base."""
-
-    knowledge_base = models.ForeignKey(KnowledgeBase, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="memberships", verbose_name=_("user")
-    )
-    group = models.ForeignKey(
-        Group, models.CASCADE, null=True, blank=True, related_name="memberships", verbose_name=_("group")
-    )
-    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.VIEWER)
-
-    class Meta:
-        verbose_name = _("member")
-        verbose_name_plural = _("members")
-        constraints = [
-            models.CheckConstraint(
-                name="membership_of_user_or_group",
-                condition=Q(user__isnull=False, group__isnull=True) | Q(user__isnull=True, group__isnull=False),
-            ),
-            models.UniqueConstraint(name="one_membership_a_user", fields=["knowledge_base", "user"]),
-            models.UniqueConstraint(name="one_membership_a_group", fields=["knowledge_base", "group"]),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user or self.group}: {self.role}"
-
-
-def digest_of(token: str) -> str:
-    """How a secret token is kept: SHA-256, as it already carries 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-class Invitation(models.Model):
-    """A link, valid once and for some days, with which a new person makes an account."""
-
-    email = models.EmailField(_("email address"), blank=True)
-    token_digest = models.CharField(max_length=64, unique=True, editable=False)
-    knowledge_base = models.ForeignKey(
-        KnowledgeBase, models.CASCADE, null=True, blank=True, verbose_name=_("member of"), related_name="invitations"
-    )
-    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.VIEWER)
-    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    expires_at = models.DateTimeField(_("expires"))
-    accepted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("accepted by")
-    )
-
-    class Meta:
-        verbose_name = _("invitation")
-        verbose_name_plural = _("invitations")
-        ordering = ("-created_at",)
-
-    def __str__(self) -> str:
-        return self.email or str(self.created_at.date())
-
-    @property
-    def is_open(self) -> bool:
-        return self.accepted_by_id is None and self.expires_at > timezone.now()
-
-
-class ApiKey(models.Model):
-    """A secret with which a program acts for a user. Only its digest is kept."""
-
-    PREFIX = "lec_"
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys")
-    name = models.CharField(_("name"), max_length=80)
-    beginning = models.CharField(_("begins with"), max_length=12, editable=False)
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
-        ordering = ("-created_at",)
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.beginning}...)"
-
-    @classmethod
-    def issue(cls, user: User, name: str) -> tuple["ApiKey", str]:
-        """A new key and its secret, which is shown once and never again."""
-        secret = cls.PREFIX + secrets.token_urlsafe(32)
-        return cls.objects.create(user=user, name=name, beginning=secret[:12], digest=digest_of(secret)), secret
+from kb.models.knowledge_bases import KnowledgeBase
 
 
 class Document(models.Model):
@@ -183,7 +32,12 @@ class Document(models.Model):
         KnowledgeBase, models.CASCADE, related_name="documents", verbose_name=_("knowledge base")
     )
     parent = models.ForeignKey(
-        "self", models.CASCADE, null=True, blank=True, related_name="children", verbose_name=_("came in"),
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("came in"),
         help_text=_("The archive or mail that this document was part of."),
     )
     title = models.CharField(_("title"), max_length=300)
@@ -195,7 +49,9 @@ class Document(models.Model):
     language = models.CharField(_("language"), max_length=10, blank=True)
     pages = models.PositiveIntegerField(_("pages"), null=True, blank=True)
     characters = models.PositiveIntegerField(_("characters"), default=0)
-    note = models.TextField(_("note"), blank=True, help_text=_("What the reader of this document should know of its parsing."))
+    note = models.TextField(
+        _("note"), blank=True, help_text=_("What the reader of this document should know of its parsing.")
+    )
 
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
     stage = models.CharField(_("stage"), max_length=10, choices=Stage.choices, default=Stage.PARSING)
@@ -208,7 +64,12 @@ class Document(models.Model):
     error = models.TextField(_("error"), blank=True)
 
     uploaded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("uploaded by")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("uploaded by"),
     )
     created_at = models.DateTimeField(_("uploaded"), default=timezone.now, db_index=True)
     ready_at = models.DateTimeField(_("ready since"), null=True, blank=True)
@@ -327,18 +188,3 @@ class Chunk(models.Model):
     def embedded_text(self) -> str:
         """What the embedding model reads: where the passage stands, then the passage."""
         return f"{self.context}\n{self.text}" if self.context else self.text
-
-
-class ServiceBeat(models.Model):
-    """When a service last said that it is alive, and what it is doing."""
-
-    name = models.CharField(max_length=120, primary_key=True)
-    kind = models.CharField(max_length=20)
-    seen_at = models.DateTimeField(auto_now=True)
-    detail = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ("kind", "name")
-
-    def __str__(self) -> str:
-        return self.name
