@@ -12,7 +12,8 @@ from statistics import median
 from PIL import Image
 
 from ingestion.clean import one_line
-from ingestion.parsers.layout import CJK, PageLine
+from ingestion.parsers.columns import PageLine
+from ingestion.parsers.layout import CJK
 
 _SURE = 25  # of 100: a line that Tesseract is less sure of is a stain, a drawing, a frame
 _UNSURE = 80  # of 100, over a page: worth a second reading

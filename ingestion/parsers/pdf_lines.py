@@ -9,7 +9,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from ingestion.clean import one_line
-from ingestion.parsers.layout import PageLine
+from ingestion.parsers.columns import PageLine
 
 _UNITS = 1_000_000  # device units along a page's edge: PDFium maps to whole ones
 # PDFium joins lines where a hyphen parts a word, and marks the place.

@@ -1,6 +1,7 @@
 """Lines on pages become headings and paragraphs."""
 
-from ingestion.parsers.layout import Outline, Page, PageLine, blocks_of, reading_order
+from ingestion.parsers.columns import PageLine, reading_order
+from ingestion.parsers.layout import Outline, Page, blocks_of
 
 
 def line(text, top, left=50.0, right=450.0, size=10.0, bold=False):
