@@ -10,9 +10,11 @@ from pathlib import Path
 
 from ingestion.errors import IngestionError
 from ingestion.fence import fence
+from ingestion.sentence import Sentence, one_after_another
+from ingestion.sentence import sentence as _
 
-TOO_LARGE = "This file is too large or too complex to be read with the memory that is allowed for one file."
-NO_TEXT = "No text was found in this file."
+TOO_LARGE = _("This file is too large or too complex to be read with the memory that is allowed for one file.")
+NO_TEXT = _("No text was found in this file.")
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> int:
     try:
         _parse(request, out, time.monotonic() + seconds * 0.8, report)
     except IngestionError as error:
-        _fail(out, error.message, error.retry)
+        _fail(out, error.sentence, error.retry)
     except (MemoryError, RecursionError):
         _fail(out, TOO_LARGE, False)
     except Exception:
@@ -62,20 +64,20 @@ def _parse(request: dict, out: Path, deadline: float, report: Callable[[int, int
     draft = parsers.parser_of(request["format"])(source)
     sections = tuple(assemble(draft.blocks))
     if not sections and not draft.attachments:
-        raise IngestionError(" ".join([NO_TEXT, *draft.notes]))
+        raise IngestionError(one_after_another([NO_TEXT, *draft.notes]))
     top = next((s.text for s in sections[:20] if s.kind == "heading" and s.depth <= 2), "")
     head = {
         "title": tidy_title(draft.title) or tidy_title(top),
         "language": language_of([s.text for s in sections]),
         "pages": draft.pages,
-        "notes": draft.notes,
+        "notes": [note.to_json() for note in draft.notes],
     }
     with out.open("w", encoding="utf-8") as file:
         write(head, sections, draft.attachments, file)
 
 
-def _fail(out: Path, sentence: str, retry: bool) -> None:
-    out.write_text(json.dumps(["head", {"error": sentence, "retry": retry}]) + "\n", encoding="utf-8")
+def _fail(out: Path, said: Sentence, retry: bool) -> None:
+    out.write_text(json.dumps(["head", {"error": said.to_json(), "retry": retry}]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

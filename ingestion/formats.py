@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from ingestion.sentence import Sentence
+from ingestion.sentence import sentence as _
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -63,8 +66,9 @@ v sv vhd nim zig f f90 pas diff patch
 """
 CODE_EXTENSIONS = frozenset(_CODE.split())
 
-SUPPORTED = (
+SUPPORTED: tuple[Sentence | str, ...] = (
     "PDF", "Word (.docx)", "PowerPoint (.pptx)", "Excel (.xlsx, .xls)", "OpenDocument (.odt, .ods, .odp)", "RTF",
-    "EPUB", "HTML", "Markdown", "reStructuredText", "mail (.eml, .msg)", "plain text", "CSV and TSV", "JSON", "XML",
-    "Jupyter notebooks", "source code", "pictures (PNG, JPEG, TIFF, WebP, BMP, GIF)", "ZIP archives of these",
+    "EPUB", "HTML", "Markdown", "reStructuredText", _("mail (.eml, .msg)"), _("plain text"), _("CSV and TSV"), "JSON",
+    "XML", _("Jupyter notebooks"), _("source code"), _("pictures (PNG, JPEG, TIFF, WebP, BMP, GIF)"),
+    _("ZIP archives of these"),
 )  # fmt: skip

@@ -14,14 +14,15 @@ from ingestion.errors import IngestionError
 from ingestion.formats import MEDIA_TYPES
 from ingestion.parsed import Attachment, ParsedDocument, ParsedSection, read
 from ingestion.sandbox import Ending, Limits, run_fenced
+from ingestion.sentence import Sentence
+from ingestion.sentence import sentence as _
 from ingestion.sniff import sniff
 
 __all__ = ["Attachment", "ParsedDocument", "ParsedSection", "parse"]
 
 log = logging.getLogger(__name__)
-_TOO_LONG = "Reading this file took longer than {seconds} seconds; it may be too large or damaged."
-_DAMAGED = "This file could not be read; it is probably damaged."
-_KILLED = "The reading of this file was stopped from outside."
+_DAMAGED = _("This file could not be read; it is probably damaged.")
+_KILLED = _("The reading of this file was stopped from outside, perhaps for want of memory. Try it again.")
 
 
 def parse(path: Path, name: str, workspace: Path, progress: Callable[[int, int], None] | None = None) -> ParsedDocument:
@@ -46,7 +47,7 @@ def parse(path: Path, name: str, workspace: Path, progress: Callable[[int, int],
 
 def _check_disk(workspace: Path) -> None:
     if shutil.disk_usage(workspace).free < 64 * 1024 * 1024:
-        raise IngestionError("There is no room left on the disk to read this file.", retry=True)
+        raise IngestionError(_("There is no room left on the disk to read this file."), retry=True)
 
 
 def _run(request: dict, workspace: Path, limits: Limits, progress: Callable[[int, int], None] | None) -> Ending:
@@ -58,13 +59,16 @@ def _run(request: dict, workspace: Path, limits: Limits, progress: Callable[[int
     try:
         return run_fenced("ingestion.child", [json.dumps(request)], workspace, limits, listen)
     except (BlockingIOError, MemoryError) as error:  # no process to be had at the moment
-        raise IngestionError("The machine had no room to read this file.", retry=True) from error
+        raise IngestionError(_("The machine had no room to read this file."), retry=True) from error
 
 
 def _raise_for(ending: Ending, limits: Limits, name: str) -> None:
     """Translate every way to die into a sentence."""
     if ending.timed_out or ending.code == -signal.SIGXCPU:
-        raise IngestionError(_TOO_LONG.format(seconds=limits.seconds))
+        raise IngestionError(
+            _("Reading this file took longer than {seconds} seconds; it may be too large or damaged. "
+              "Smaller parts of it may do.", seconds=limits.seconds)
+        )  # fmt: skip
     if ending.code == -signal.SIGKILL:  # the kernel's, short of memory, or somebody's: another attempt may do
         raise IngestionError(_KILLED, retry=True)
     if ending.code < 0 or "MemoryError" in ending.errors or "std::bad_alloc" in ending.errors:
@@ -82,13 +86,12 @@ def _read(out: Path, media_type: str, name: str) -> ParsedDocument:
     except (OSError, ValueError) as error:
         raise IngestionError(_DAMAGED) from error
     if "error" in head:
-        raise IngestionError(head["error"], retry=head["retry"])
+        raise IngestionError(Sentence.from_json(head["error"]), retry=head["retry"])
     if not head or not (sections or attachments):
         raise IngestionError(NO_TEXT)
     title = head["title"] or _title(name, media_type)
-    return ParsedDocument(
-        title, media_type, head["language"], head["pages"], sections, attachments, tuple(head["notes"])
-    )
+    notes = tuple(str(Sentence.from_json(note)) for note in head["notes"])
+    return ParsedDocument(title, media_type, head["language"], head["pages"], sections, attachments, notes)
 
 
 def _title(name: str, media_type: str) -> str:

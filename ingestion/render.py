@@ -14,11 +14,12 @@ from django.conf import settings
 
 from ingestion.errors import IngestionError
 from ingestion.sandbox import Limits, run_fenced
+from ingestion.sentence import sentence as _
 
 log = logging.getLogger(__name__)
 _LIMITS = Limits(seconds=60, memory_mb=1536, file_mb=256)
 _GROUP = 4  # pages that are made at once: a reader of one soon wants the next
-_FAILED = "This page cannot be shown as a picture."
+_FAILED = _("This page cannot be shown as a picture.")
 
 
 def page_picture(path: Path, number: int, width: int = 1400) -> Path:

@@ -9,6 +9,8 @@ import olefile
 
 from ingestion.errors import IngestionError
 from ingestion.formats import CODE_EXTENSIONS, MEDIA_TYPES, SUPPORTED, TEXT_EXTENSIONS, Kind
+from ingestion.sentence import Sentence, one_after_another
+from ingestion.sentence import sentence as _
 
 __all__ = ["SUPPORTED", "Kind", "sniff"]
 
@@ -24,7 +26,7 @@ _NEVER_TEXT = (  # programs, packers, sound and film: short ones hold few contro
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 _OLE_STREAMS = {"workbook": "xls", "book": "xls", "worddocument": "doc", "powerpoint document": "ppt"}
 _APPLE = {"Index.zip", "index.apxl", "index.apxl.gz"}
-_PROTECTED = "This file is protected by a password. Remove the password and upload it again."
+PROTECTED = _("This file is protected by a password. Remove the password and upload it again.")
 
 
 def sniff(path: Path, name: str) -> Kind:
@@ -35,7 +37,7 @@ def sniff(path: Path, name: str) -> Kind:
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
-        raise IngestionError("This file is empty.")
+        raise IngestionError(_("This file is empty."))
     return _kind(_binary_format(path, head) or _text_format(head, name))
 
 
@@ -45,8 +47,14 @@ def _kind(format: str) -> Kind:
     return Kind(format, MEDIA_TYPES[format])
 
 
-def unsupported(what: str) -> IngestionError:
-    return IngestionError(f"{what} Files that can be read: {', '.join(SUPPORTED)}.")
+def unsupported(what: Sentence) -> IngestionError:
+    readable = one_after_another(SUPPORTED, between=", ")
+    return IngestionError(_("{refusal} Files that can be read: {formats}.", refusal=what, formats=readable))
+
+
+def needs_libreoffice(format: str) -> Sentence:
+    return _("Old Office files (.{format}) can only be read where LibreOffice is installed; save it as .{format}x.",
+             format=format)  # fmt: skip
 
 
 def _binary_format(path: Path, head: bytes) -> str | None:
@@ -80,8 +88,9 @@ def _zip_format(path: Path) -> str:
             names = set(archive.namelist())
             mimetype = archive.open("mimetype").read(100).decode("ascii", "replace") if "mimetype" in names else ""
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError, KeyError, EOFError):
-        raise IngestionError("This file is damaged: it begins like a ZIP archive or Office file, "
-                             "but it is cut off or broken.") from None  # fmt: skip
+        raise IngestionError(
+            _("This file is damaged: it begins like a ZIP archive or Office file, but it is cut off or broken.")
+        ) from None
     _refuse_apple(names)
     return _opendocument(mimetype) or _office(names) or "zip"
 
@@ -91,7 +100,7 @@ def _opendocument(mimetype: str) -> str | None:
         if mimetype.strip().removesuffix("-template") == MEDIA_TYPES[format]:
             return format
     if "opendocument" in mimetype:
-        raise unsupported("This kind of OpenDocument file cannot be read.")
+        raise unsupported(_("This kind of OpenDocument file cannot be read."))
     return None
 
 
@@ -101,12 +110,12 @@ def _office(names: set[str]) -> str | None:
     for folder, format in (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx")):
         if any(name.startswith(folder) for name in names):
             return format
-    raise IngestionError("This Office file is damaged: it holds no document.")
+    raise IngestionError(_("This Office file is damaged: it holds no document."))
 
 
 def _refuse_apple(names: set[str]) -> None:
     if any(name.endswith((".iwa", "buildVersionHistory.plist")) or name in _APPLE for name in names):
-        raise unsupported("Pages, Numbers and Keynote files cannot be read; export them as PDF or for Office.")
+        raise unsupported(_("Pages, Numbers and Keynote files cannot be read; export them as PDF or for Office."))
 
 
 def _ole_format(path: Path) -> str:
@@ -115,28 +124,29 @@ def _ole_format(path: Path) -> str:
         with olefile.OleFileIO(str(path)) as ole:
             streams = {"/".join(entry).lower() for entry in ole.listdir()}
     except Exception:  # olefile raises what the bytes make it stumble over
-        raise IngestionError("This file is damaged: it begins like an Office file, but it is broken.") from None
+        raise IngestionError(_("This file is damaged: it begins like an Office file, but it is broken.")) from None
     if "encryptedpackage" in streams:
-        raise IngestionError(_PROTECTED)
+        raise IngestionError(PROTECTED)
     if "__properties_version1.0" in streams:
         return "msg"
     for stream, format in _OLE_STREAMS.items():
         if stream in streams:
             return _with_libreoffice(format)
-    raise unsupported("This file cannot be read.")
+    raise unsupported(_("This kind of file cannot be read."))
 
 
 def _with_libreoffice(format: str) -> str:
     if format in ("doc", "ppt") and not shutil.which("soffice"):
-        raise unsupported(f"Old Office files (.{format}) can only be read where LibreOffice is installed; "
-                          f"save it as .{format}x.")  # fmt: skip
+        raise IngestionError(needs_libreoffice(format))
     return format
 
 
 def _text_format(head: bytes, name: str) -> str:
     extension = extension_of(name)
     if not looks_like_text(head):
-        raise unsupported(f"This kind of file{f' (.{extension})' if extension else ''} cannot be read.")
+        if extension:
+            raise unsupported(_("This kind of file (.{extension}) cannot be read.", extension=extension))
+        raise unsupported(_("This kind of file cannot be read."))
     if extension in TEXT_EXTENSIONS:
         return TEXT_EXTENSIONS[extension]
     if extension in CODE_EXTENSIONS or head.startswith(b"#!"):

@@ -1,7 +1,7 @@
 """Everything that people read is there in Chinese too. Needs no gettext: Babel reads the catalogue.
 
 When a string is new or changed: `python manage.py makemessages -l zh_Hans --no-location -i .venv -i tests -i var`,
-translate it in locale/zh_Hans/LC_MESSAGES/django.po, then `python manage.py compilemessages`.
+translate it in locale/zh_Hans/LC_MESSAGES/django.po, then `python manage.py compilemessages -i .venv`.
 """
 
 import re

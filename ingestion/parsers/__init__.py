@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ingestion.parsed import Attachment, Line, Rows
+from ingestion.sentence import Sentence
 
 PARSERS = {  # format -> module and function, imported on first use
     "pdf": "pdf:parse_pdf",
@@ -73,7 +74,7 @@ class Draft:
     title: str = ""
     pages: int | None = None
     attachments: list[Attachment] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Sentence] = field(default_factory=list)
 
 
 def parser_of(format: str) -> Callable[[Source], Draft]:

@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 from ingestion.clean import one_line
 from ingestion.errors import IngestionError
 from ingestion.parsers import Attachment, Draft, Source
+from ingestion.sentence import Sentence, one_after_another
+from ingestion.sentence import sentence as _
 from ingestion.sniff import sniff
 
 _MOST_MEMBERS = 5_000
@@ -24,7 +26,7 @@ def parse_zip(source: Source) -> Draft:
             _check(members)
             return _unpacked(archive, members, source)
     except (zipfile.BadZipFile, EOFError, OSError):
-        raise IngestionError("This ZIP archive is damaged.") from None
+        raise IngestionError(_("This ZIP archive is damaged.")) from None
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
@@ -51,10 +53,12 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 def _check(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > _MOST_MEMBERS:
-        raise IngestionError(f"This archive has more than {_MOST_MEMBERS:,} files; split it into smaller ones.")
+        raise IngestionError(
+            _("This archive has more than {count} files; split it into smaller ones.", count=_MOST_MEMBERS)
+        )
     dense = any(m.file_size > _RATIO_FROM and m.file_size > _MOST_RATIO * max(1, m.compress_size) for m in members)
     if dense or sum(member.file_size for member in members) > _MOST_BYTES:
-        raise IngestionError("This archive would unpack into far more than it seems; it was not opened.")
+        raise IngestionError(_("This archive would unpack into far more than it seems; it was not opened."))
 
 
 def _unpacked(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], source: Source) -> Draft:
@@ -70,7 +74,7 @@ def _unpacked(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], source: 
         source.progress(number + 1, len(members))
     notes = list(_notes(left_out))
     if not attachments:
-        raise IngestionError(" ".join(["No file that can be read was found in this archive.", *notes]))
+        raise IngestionError(one_after_another([_("No file that can be read was found in this archive."), *notes]))
     return Draft([], attachments=attachments, notes=notes)
 
 
@@ -97,7 +101,9 @@ def _attachment(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, so
     return None
 
 
-def _notes(left_out: list[str]) -> Iterator[str]:
-    if left_out:
-        shown = ", ".join(left_out[:_SHOWN]) + (f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else "")
-        yield f"Left out, as they cannot be read: {shown}."
+def _notes(left_out: list[str]) -> Iterator[Sentence]:
+    names, more = ", ".join(left_out[:_SHOWN]), len(left_out) - _SHOWN
+    if more > 0:
+        yield _("Left out, as they cannot be read: {names} and {count} more.", names=names, count=more)
+    elif names:
+        yield _("Left out, as they cannot be read: {names}.", names=names)

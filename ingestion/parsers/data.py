@@ -14,6 +14,7 @@ from ingestion.errors import IngestionError
 from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.decode import decode
 from ingestion.parsers.tables import table_blocks
+from ingestion.sentence import sentence as _
 
 _PIECE = 1500  # characters of a block of JSON
 
@@ -42,7 +43,7 @@ def parse_json(source: Source) -> Draft:
     try:
         value = json.loads(text)
     except RecursionError:
-        raise IngestionError("This JSON file is nested too deeply to be read.") from None
+        raise IngestionError(_("This JSON file is nested too deeply to be read.")) from None
     except ValueError:
         return Draft(_lines_or_text(text))
     return Draft(json_blocks(value))

@@ -5,6 +5,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ingestion.errors import IngestionError
 from ingestion.parsers import Draft, Source, ocr
 from ingestion.parsers.layout import Outline, Page, blocks_of
+from ingestion.sentence import Sentence
+from ingestion.sentence import sentence as _
 
 _MOST_PIXELS = 60_000_000
 _MOST_FRAMES = 500
@@ -14,18 +16,21 @@ _EDGE = 4500  # pixels: larger pictures are made smaller before they are read
 def parse_image(source: Source) -> Draft:
     languages = ocr.languages(source.ocr_languages)
     if not languages:
-        raise IngestionError("This is a picture; text in pictures can be read once Tesseract is installed.")
-    pages, notes = [], []
+        raise IngestionError(_("This is a picture; text in pictures can be read once Tesseract is installed."))
+    pages: list[Page] = []
+    notes: list[Sentence] = []
     with open_picture(source) as picture:
         count = min(getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1, _MOST_FRAMES)
         for number in range(1, count + 1):
             if ocr.is_late(source.deadline):
-                notes.append(f"Only the first {number - 1} pages were read: the rest would have taken too long.")
+                notes.append(
+                    _("Only the first {count} pages were read: the rest would have taken too long.", count=number - 1)
+                )
                 break
             pages.append(_page(picture, number, languages, source.deadline))
             source.progress(number, count)
     if any(page.lines for page in pages):
-        notes.insert(0, "The text was recognised in a picture and may contain errors.")
+        notes.insert(0, _("The text was recognised in a picture and may contain errors."))
     return Draft(blocks_of(pages, Outline()), pages=count, notes=notes)
 
 
@@ -34,9 +39,12 @@ def open_picture(source: Source) -> Image.Image:
     try:
         picture = Image.open(source.path)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise IngestionError("This picture is damaged and cannot be opened.") from None
+        raise IngestionError(_("This picture is damaged and cannot be opened.")) from None
     if picture.width * picture.height > _MOST_PIXELS:
-        raise IngestionError(f"This picture is too large: {picture.width:,} by {picture.height:,} pixels.")
+        raise IngestionError(
+            _("This picture is too large: {width} by {height} pixels. Make it smaller and upload it again.",
+              width=picture.width, height=picture.height)
+        )  # fmt: skip
     return picture
 
 
@@ -46,7 +54,7 @@ def _page(picture: Image.Image, number: int, languages: str, deadline: float) ->
             picture.seek(number - 1)
         frame = ImageOps.exif_transpose(_flat(picture))
     except (OSError, EOFError, SyntaxError, ValueError):
-        raise IngestionError("This picture is damaged: it is cut off or broken.") from None
+        raise IngestionError(_("This picture is damaged: it is cut off or broken.")) from None
     frame.thumbnail((_EDGE, _EDGE))
     if frame.width < 1000:  # Tesseract wants letters of 20 pixels and more
         frame = frame.resize((frame.width * 2, frame.height * 2), Image.Resampling.LANCZOS)

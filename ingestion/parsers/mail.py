@@ -14,6 +14,8 @@ from ingestion.parsers import Attachment, Block, Draft, Source
 from ingestion.parsers.decode import decode
 from ingestion.parsers.text import paragraphs
 from ingestion.parsers.web import html_draft
+from ingestion.sentence import Sentence
+from ingestion.sentence import sentence as _
 
 _MOST_PARTS = 1_000
 _MOST_ATTACHMENTS = 200
@@ -23,7 +25,7 @@ def parse_eml(source: Source) -> Draft:
     message = email.message_from_bytes(_raw(source.path), policy=email.policy.compat32)
     blocks = [_heads({name: _header(message, name) for name in ("From", "To", "Cc", "Date", "Subject")})]
     attachments: list[Attachment] = []
-    notes: list[str] = []
+    notes: list[Sentence] = []
     for part in _parts(message, notes):
         if _is_file(part):
             _keep(attachments, source, _file_name(part), _content(part), notes)
@@ -56,7 +58,7 @@ def _heads(values: dict[str, str]) -> Block:
     return Block("\n".join(f"{name}: {value}" for name, value in values.items() if value))
 
 
-def _parts(message: Message, notes: list[str]) -> Iterator[Message]:
+def _parts(message: Message, notes: list[Sentence]) -> Iterator[Message]:
     """The parts to read: of alternatives the plainest that says something; a mail in the mail with its own parts."""
     waiting: list[Message] = [message]
     count = 0
@@ -64,7 +66,7 @@ def _parts(message: Message, notes: list[str]) -> Iterator[Message]:
         part = waiting.pop(0)
         count += 1
         if count > _MOST_PARTS:
-            notes.append(f"Only the first {_MOST_PARTS:,} parts of this mail were read.")
+            notes.append(_("Only the first {count} parts of this mail were read.", count=_MOST_PARTS))
             return
         if part.get_content_type() == "multipart/alternative":
             waiting[:0] = _best(part)
@@ -114,12 +116,12 @@ def _file_name(part: Message) -> str:
     return one_line("".join(t if isinstance(t, str) else decode(t, c or "") for t, c in parts))
 
 
-def _keep(attachments: list[Attachment], source: Source, name: str, data: bytes, notes: list[str]) -> None:
+def _keep(attachments: list[Attachment], source: Source, name: str, data: bytes, notes: list[Sentence]) -> None:
     """Only files with a name, and not the pictures that decorate a mail."""
     if not name or not data or (re.search(r"\.(gif|png|jpe?g)$", name, re.IGNORECASE) and len(data) < 20_000):
         return
     if len(attachments) >= _MOST_ATTACHMENTS:
-        sentence = f"Only the first {_MOST_ATTACHMENTS} attachments were kept."
+        sentence = _("Only the first {count} attachments were kept.", count=_MOST_ATTACHMENTS)
         notes += [sentence] if sentence not in notes else []
         return
     name = re.split(r"[/\\]", name)[-1].strip(". ")[:200] or "attachment"
@@ -140,9 +142,9 @@ def parse_msg(source: Source) -> Draft:
         raise
     except Exception as error:  # the library raises what the bytes make it stumble over
         traceback.print_exc()
-        raise IngestionError("This Outlook message is damaged and cannot be read.") from error
+        raise IngestionError(_("This Outlook message is damaged and cannot be read.")) from error
     attachments: list[Attachment] = []
-    notes: list[str] = []
+    notes: list[Sentence] = []
     for attached in message.attachments:
         _keep(attachments, source, attached.file_name or "", attached.file_bytes or b"", notes)
     return Draft([_heads({k: one_line(v) for k, v in heads.items()}), *body], heads["Subject"],

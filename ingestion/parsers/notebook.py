@@ -9,6 +9,7 @@ from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.code import code_blocks
 from ingestion.parsers.decode import decode
 from ingestion.parsers.web import markdown_blocks
+from ingestion.sentence import sentence as _
 
 _LONGEST_OUTPUT = 5_000  # characters: beyond that a result is data, not something to read
 
@@ -17,7 +18,7 @@ def parse_notebook(source: Source) -> Draft:
     try:
         notebook = json.loads(decode(source.path.read_bytes()))
     except (ValueError, RecursionError):
-        raise IngestionError("This notebook is damaged: it is not valid JSON.") from None
+        raise IngestionError(_("This notebook is damaged: it is not valid JSON.")) from None
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     return Draft(_blocks(cells if isinstance(cells, list) else []))
 

@@ -15,8 +15,10 @@ from ingestion.parsers.docx_package import embedded_pages, footnotes, repaired
 from ingestion.parsers.elements import blocks_from, prepare
 from ingestion.parsers.package import check_package
 from ingestion.parsers.web import html_draft
+from ingestion.sentence import sentence as _
+from ingestion.sniff import needs_libreoffice
 
-_DAMAGED = "This file is damaged, or not a valid Office file."
+_DAMAGED = _("This file is damaged, or not a valid Office file. Open it in Office and save it anew.")
 _CONVERSION_SECONDS = 120
 
 
@@ -43,7 +45,7 @@ def parse_pptx(source: Source) -> Draft:
 
 def _slides(blocks: Iterator[Block]) -> Iterator[Block]:
     """Slide by slide, its title first: the notes of the speaker come before it otherwise."""
-    for _, slide in groupby(blocks, key=lambda block: block.page):
+    for _page, slide in groupby(blocks, key=lambda block: block.page):
         together = list(slide)
         title = next((block for block in together if block.kind == "heading" and block.depth == 1), None)
         if title:
@@ -85,7 +87,7 @@ def _converted(source: Source, format: str) -> Path:
     """Old files made new by LibreOffice, with a profile of its own: two that share one fail."""
     program = shutil.which("soffice")
     if not program:
-        raise IngestionError(f"Old Office files can only be read where LibreOffice is installed; save it as .{format}.")
+        raise IngestionError(needs_libreoffice(format[:3]))
     original = source.workspace / f"original.{format[:3]}"
     shutil.copyfile(source.path, original)
     profile = f"-env:UserInstallation=file://{source.workspace}/profile"
@@ -94,8 +96,8 @@ def _converted(source: Source, format: str) -> Path:
     try:
         subprocess.run(command, capture_output=True, check=False, timeout=_CONVERSION_SECONDS)
     except subprocess.TimeoutExpired:
-        raise IngestionError("LibreOffice took too long to open this file.") from None
+        raise IngestionError(_("LibreOffice took too long to open this file.")) from None
     made = original.with_suffix(f".{format}")
     if not made.exists():
-        raise IngestionError("LibreOffice could not open this file; it is probably damaged.")
+        raise IngestionError(_("LibreOffice could not open this file; it is probably damaged."))
     return made

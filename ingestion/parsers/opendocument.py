@@ -11,6 +11,7 @@ from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.package import check_package
 from ingestion.parsers.sheets import sheet_blocks
 from ingestion.parsers.tables import table_blocks
+from ingestion.sentence import sentence as _
 
 _NS = "urn:oasis:names:tc:opendocument:xmlns:"
 _TABLE, _TEXT, _DRAW = f"{{{_NS}table:1.0}}", f"{{{_NS}text:1.0}}", f"{{{_NS}drawing:1.0}}"
@@ -74,7 +75,7 @@ def _content(source: Source) -> tuple[etree._Element, str]:
             root = etree.fromstring(package.read("content.xml"), parser)
             meta = etree.fromstring(package.read("meta.xml"), parser) if "meta.xml" in package.namelist() else root
     except (KeyError, etree.XMLSyntaxError, zipfile.BadZipFile):
-        raise IngestionError("This file is damaged, or not a valid OpenDocument file.") from None
+        raise IngestionError(_("This file is damaged, or not a valid OpenDocument file.")) from None
     return root, meta.findtext(".//{http://purl.org/dc/elements/1.1/}title") or ""
 
 
@@ -84,7 +85,7 @@ def _rows(table: etree._Element) -> Iterator[list[str]]:
         for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
             text = "\n".join(_text(paragraph) for paragraph in cell.iter(f"{_TEXT}p"))
             cells += [text] * min(_number(cell, "number-columns-repeated"), _MOST_REPEATS)
-        for _ in range(min(_number(row, "number-rows-repeated"), _MOST_REPEATS) if any(cells) else 1):
+        for _again in range(min(_number(row, "number-rows-repeated"), _MOST_REPEATS) if any(cells) else 1):
             yield cells
 
 

@@ -11,6 +11,9 @@ from ingestion.errors import IngestionError
 from ingestion.parsers import Draft, Source, ocr
 from ingestion.parsers.layout import Outline, Page, blocks_of, squeezed
 from ingestion.parsers.pdf_lines import has_picture, lines_of
+from ingestion.sentence import Sentence
+from ingestion.sentence import sentence as _
+from ingestion.sniff import PROTECTED
 
 _MOST_PAGES = 20_000
 _FEW = 20  # characters: a page with fewer is taken for a picture
@@ -35,7 +38,7 @@ def parse_pdf(source: Source) -> Draft:
     count = len(document)
     pages = _read(document, min(count, _MOST_PAGES), source)
     if len(pages.broken) == min(count, _MOST_PAGES):
-        raise IngestionError("This PDF is damaged: none of its pages can be opened.")
+        raise IngestionError(_("This PDF is damaged: none of its pages can be opened."))
     notes = _notes(pages, count)
     outline = _outline(document)
     return Draft(blocks_of(pages.read, outline), _title(document), count - len(pages.broken), notes=notes)
@@ -45,15 +48,15 @@ def open_pdf(source: Source) -> pdfium.PdfDocument:
     try:
         return pdfium.PdfDocument(source.path)
     except pdfium.PdfiumError as error:
-        raise IngestionError(_sentence(str(error))) from None
+        raise IngestionError(_said(str(error))) from None
 
 
-def _sentence(error: str) -> str:
+def _said(error: str) -> Sentence:
     if "password" in error.lower():
-        return "This PDF is protected by a password. Remove the password and upload it again."
+        return PROTECTED
     if "security" in error.lower():
-        return "This PDF is encrypted in a way that cannot be read."
-    return "This PDF is damaged and cannot be opened."
+        return _("This PDF is encrypted in a way that cannot be read. Print it into a new PDF and upload that.")
+    return _("This PDF is damaged and cannot be opened. Upload it once more from its source.")
 
 
 def _read(document: pdfium.PdfDocument, count: int, source: Source) -> _Pages:
@@ -129,22 +132,24 @@ def _title(document: pdfium.PdfDocument) -> str:
         return ""
 
 
-def _notes(pages: _Pages, count: int) -> list[str]:
+def _notes(pages: _Pages, count: int) -> list[Sentence]:
     notes = []
-    if pages.recognised:
-        notes.append(f"{_listed(pages.recognised)}: the text was recognised in a picture and may contain errors.")
-    if pages.unread and pages.out_of_time:
-        notes.append(f"{_listed(pages.unread)}: no text layer, and recognising it would have taken too long.")
-    elif pages.unread:
-        notes.append(f"{_listed(pages.unread)}: no text layer; scanned pages can be read once Tesseract is installed.")
+    if found := pages.recognised:
+        notes.append(_("{pages}: the text was recognised in a picture and may contain errors.", pages=_listed(found)))
+    if late := pages.unread if pages.out_of_time else []:
+        notes.append(_("{pages}: no text layer, and recognising it would have taken too long.", pages=_listed(late)))
+    elif bare := pages.unread:
+        notes.append(
+            _("{pages}: no text layer; scanned pages can be read once Tesseract is installed.", pages=_listed(bare))
+        )
     if pages.broken:
-        notes.append(f"{_listed(pages.broken)}: damaged and left out.")
+        notes.append(_("{pages}: damaged and left out.", pages=_listed(pages.broken)))
     if count > _MOST_PAGES:
-        notes.append(f"Only the first {_MOST_PAGES:,} pages were read.")
+        notes.append(_("Only the first {count} pages were read.", count=_MOST_PAGES))
     return notes
 
 
-def _listed(numbers: list[int]) -> str:
+def _listed(numbers: list[int]) -> Sentence:
     """ "Page 3", "Pages 1-4, 7"."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -153,4 +158,4 @@ def _listed(numbers: list[int]) -> str:
         else:
             runs.append([number])
     shown = ", ".join("-".join(map(str, run)) for run in runs[:12]) + (", ..." if len(runs) > 12 else "")
-    return f"{'Page' if len(numbers) == 1 else 'Pages'} {shown}"
+    return _("Page {number}", number=shown) if len(numbers) == 1 else _("Pages {numbers}", numbers=shown)

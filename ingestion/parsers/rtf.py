@@ -8,6 +8,7 @@ from ingestion.errors import IngestionError
 from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.decode import decode
 from ingestion.parsers.tables import table_blocks
+from ingestion.sentence import sentence as _
 
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
@@ -143,7 +144,7 @@ def _walk(data: bytes, reader: _Reader) -> None:
 def _group(brace: bytes, states: list[_State]) -> bool:
     if brace == b"{":
         if len(states) > _DEEPEST:
-            raise IngestionError("This RTF file is nested too deeply to be read.")
+            raise IngestionError(_("This RTF file is nested too deeply to be read."))
         states.append(states[-1])
         return True
     if len(states) > 1:

@@ -13,9 +13,12 @@ from ingestion.parsers.docx_package import repaired
 from ingestion.parsers.office import core_title
 from ingestion.parsers.package import check_package
 from ingestion.parsers.tables import table_blocks
+from ingestion.sentence import sentence as _
+from ingestion.sniff import PROTECTED
 
 _MOST_CELLS = 2_000_000
 _MOST_COLUMNS = 2_000
+_DAMAGED = _("This file is damaged, or not a valid Excel file. Open it in Excel and save it anew.")
 
 
 def parse_xlsx(source: Source) -> Draft:
@@ -33,7 +36,7 @@ def parse_xlsx(source: Source) -> Draft:
         raise
     except Exception as error:  # openpyxl raises what the bytes make it stumble over
         traceback.print_exc()
-        raise IngestionError("This file is damaged, or not a valid Excel file.") from error
+        raise IngestionError(_DAMAGED) from error
     return Draft(blocks, core_title(path))
 
 
@@ -44,7 +47,9 @@ def _rows(sheet) -> Iterator[list[str]]:
         filled = list(itertools.islice((_shown(value) for value in row), _MOST_COLUMNS))
         cells += sum(map(bool, filled))
         if cells > _MOST_CELLS or number > 1_048_576:
-            raise IngestionError(f"This workbook has more than {_MOST_CELLS:,} cells; split it into smaller ones.")
+            raise IngestionError(
+                _("This workbook has more than {count} cells; split it into smaller ones.", count=_MOST_CELLS)
+            )
         yield filled
 
 
@@ -97,8 +102,8 @@ def parse_xls(source: Source) -> Draft:
     except Exception as error:  # xlrd raises what the bytes make it stumble over
         traceback.print_exc()
         if "encrypted" in str(error).lower():
-            raise IngestionError("This file is protected by a password. Remove it and upload the file again.") from None
-        raise IngestionError("This file is damaged, or not a valid Excel file.") from error
+            raise IngestionError(PROTECTED) from None
+        raise IngestionError(_DAMAGED) from error
     return Draft(blocks)
 
 

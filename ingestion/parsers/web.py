@@ -11,6 +11,7 @@ from ingestion.parsers import Block, Draft, Source
 from ingestion.parsers.decode import decode
 from ingestion.parsers.elements import blocks_from, prepare
 from ingestion.parsers.package import check_package
+from ingestion.sentence import sentence as _
 
 _DECLARED = re.compile(
     rb"charset\s*=\s*[\"']?\s*([\w.-]{2,40})|<\?xml[^>]{0,200}encoding=[\"']([\w.-]{2,40})", re.IGNORECASE
@@ -74,7 +75,7 @@ def _drop(element: html.HtmlElement) -> None:
 
 def _depth(element: html.HtmlElement) -> int:
     deepest, level = 0, 0
-    for event, _ in etree.iterwalk(element, events=("start", "end")):
+    for event, _element in etree.iterwalk(element, events=("start", "end")):
         level += 1 if event == "start" else -1
         deepest = max(deepest, level)
     return deepest
@@ -154,7 +155,7 @@ def pandoc(source: Source, format: str, *options: str) -> str:
     except RuntimeError as error:
         if "memory" in str(error).lower() or "heap" in str(error).lower():
             raise MemoryError from error
-        raise IngestionError("This file is damaged, or not what its name says.") from None
+        raise IngestionError(_("This file is damaged, or not what its name says.")) from None
 
 
 def epub_title(source: Source) -> str:
