@@ -74,7 +74,7 @@ class IndexAdmin(ReadOnly, ModelAdmin):
         description=_("nearest-neighbour index"), ordering="store_ready", label={"on": "success", "off": "warning"}
     )
     def in_use(self, index: Index) -> tuple[str, str]:
-        return ("on", _("in use")) if index.store_ready else ("off", _("being rebuilt"))
+        return ("on", str(_("in use"))) if index.store_ready else ("off", str(_("being rebuilt")))
 
     @display(description=_("collection"))
     def collection(self, index: Index) -> str:

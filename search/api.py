@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import AliasChoices, Field, StringConstraints
 
 from kb.access import chosen_among, readable_by
 from kb.api import Input
+from kb.request import Request
 from search.ask import answer_once
 from search.cite import Source
 from search.passage import Passage
@@ -114,7 +114,7 @@ def _citation(citation: Source) -> CitationOut:
 
 
 @router.post("/search", response=Passages, summary="Find passages")
-def search(request: HttpRequest, body: SearchIn):
+def search(request: Request, body: SearchIn):
     """The best first."""
     scope = chosen_among(readable_by(request.user), body.knowledge_bases)
     found = retrieve(body.query, knowledge_bases=scope, mode=body.mode, limit=body.top_k)
@@ -126,7 +126,7 @@ def search(request: HttpRequest, body: SearchIn):
 
 
 @router.post("/answer", response=AnswerOut, summary="Answer a question")
-def answer(request: HttpRequest, body: AnswerIn):
+def answer(request: Request, body: AnswerIn):
     """Made of your documents alone; `answered` is false where nothing in them answers it."""
     scope = chosen_among(readable_by(request.user), body.knowledge_bases)
     text, citations, notes, is_answered = answer_once(body.question, knowledge_bases=scope, mode=body.mode)

@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from kb.access import documents_in
 from kb.models import Document, KnowledgeBase
 from search.answerers import open_answerer
-from search.cite import Source, checked, cite, numbers_in, without
+from search.cite import Source, checked, cite, in_order, numbers_in, without
 from search.follow_up import standalone
 from search.models import Citation, Conversation, Message
 from search.retrieve import retrieve
@@ -39,7 +39,7 @@ def answer_once(
     passages = with_parts(found.passages)
     text = checked("\n\n".join(open_answerer().answer(question, passages)), len(passages)).strip()
     is_answered = bool(numbers_in(text))
-    text = text if is_answered else ""
+    text, passages = in_order(text if is_answered else "", passages)
     return Answer(text, cite(text, passages), tuple(map(str, found.notes)), is_answered)
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile, zip_longest
+from itertools import chain, repeat
 
 from search.passage import Passage
 from search.sentences import Sentence, split_sentences
-from search.terms import Rarity, bag_of, coverage, terms_of, weigh
+from search.terms import Rarity, asked_terms, bag_of, coverage, weigh
 
 MOST = 4  # sentences in an answer
 SHARE_OF_BEST = 0.55  # a sentence that scores less than this share of the best one's score is left out
@@ -42,7 +42,7 @@ def weigh_up(question: str, passages: Sequence[Passage], rarity: Rarity = NOT_CO
     """Every sentence of the passages, scored by the words that it shares with the question, rare ones first."""
     places = [bag_of(f"{passage.title} {passage.heading}") for passage in passages]
     bags = [place | bag_of(passage.text) for place, passage in zip(places, passages, strict=True)]
-    weights = weigh(terms_of(question), bags, rarity)
+    weights = weigh(asked_terms(question, bags), bags, rarity)
     by_passage = [coverage(weights, bag) for bag in bags]
     candidates = [
         candidate
@@ -58,22 +58,16 @@ def _of_passage(
 ) -> Iterable[Candidate]:
     for ordinal, sentence in enumerate(split_sentences(passage.text)):
         terms = bag_of(sentence.text)
-        if not terms or _is_heading(passage, sentence):
-            continue
+        if not terms or passage.is_heading(sentence.start, sentence.end):
+            continue  # a heading says where an answer stands, and is none; it counts with the passage and its place
         alone, in_place = coverage(weights, terms), coverage(weights, terms | place)
         score = alone + PLACE_WEIGHT * (in_place - alone) + PASSAGE_WEIGHT * whole - RANK_PENALTY * (number - 1)
         yield Candidate(number, ordinal, sentence, terms, score)
 
 
-def _is_heading(passage: Passage, sentence: Sentence) -> bool:
-    """A heading says where an answer stands, and is no answer; it counts with the passage and its place."""
-    part = passage.part_at(passage.start + sentence.start)
-    return part is not None and part.kind == "heading" and passage.start + sentence.end <= part.end
-
-
 def with_similarity(evidence: Evidence, similarities: Sequence[float]) -> Evidence:
     """The candidates in a new order: similarity to the question (0 to 1) counts too, known of the first ones."""
-    pairs = zip_longest(evidence.candidates, similarities, fillvalue=0.0)
+    pairs = zip(evidence.candidates, chain(similarities, repeat(0.0)), strict=False)
     candidates = [replace(one, score=one.score + SIMILARITY_WEIGHT * similarity) for one, similarity in pairs]
     return replace(evidence, candidates=tuple(sorted(candidates, key=lambda candidate: -candidate.score)))
 
@@ -96,11 +90,16 @@ def _with_what_they_lead_to(chosen: list[Candidate], candidates: Sequence[Candid
     for one in chosen:
         whole[one] = None
         if one.sentence.text.endswith((":", "：")):
-            following = (places.get((one.number, one.ordinal + step)) for step in range(1, MOST_LED_TO + 1))
-            whole |= dict.fromkeys(
-                takewhile(lambda next_one: next_one and next_one.sentence.kind != "prose", following)
-            )
+            whole |= dict.fromkeys(_following(one, places))
     return tuple(whole)
+
+
+def _following(one: Candidate, places: dict[tuple[int, int], Candidate]) -> Iterable[Candidate]:
+    for step in range(1, MOST_LED_TO + 1):
+        following = places.get((one.number, one.ordinal + step))
+        if following is None or following.sentence.kind == "prose":
+            return
+        yield following
 
 
 def _alike(one: Candidate, other: Candidate) -> bool:

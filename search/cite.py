@@ -15,7 +15,8 @@ CODE = re.compile(
     re.S | re.M,
 )
 LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s")
-SAME = 0.75  # of a sentence's terms stand in what the answer says
+SAME = 0.75  # of a sentence's terms stand in what the answer says ...
+PART = 0.15  # ... and are so much of it, or it is about something else
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,21 @@ def pieces_of(block: str) -> list[str]:
     return lines if all(LIST_ITEM.match(line) for line in lines) else [block]
 
 
+def in_order(answer: str, passages: Sequence[Passage]) -> tuple[str, tuple[Passage, ...]]:
+    """Both with new numbers: the passages in the order in which the answer cites them, then those it does not."""
+    cited = numbers_in(answer)
+    order = [*cited, *(n for n in range(1, len(passages) + 1) if n not in cited)]
+    new = {old: place for place, old in enumerate(order, 1)}
+    text = "".join(
+        part if is_code else NUMBERS.sub(lambda m: _renumbered(m, new), part) for part, is_code in _parts(answer)
+    )
+    return text, tuple(passages[old - 1] for old in order)
+
+
+def _renumbered(match: re.Match, new: dict[int, int]) -> str:
+    return re.sub(r"\d+", lambda number: str(new[int(number.group())]), match.group())
+
+
 def cite(answer: str, passages: Sequence[Passage]) -> tuple[Source, ...]:
     """All passages as sources, numbered from 1; those that the answer cites carry the marks of what it says."""
     said: dict[int, list[str]] = {}
@@ -127,20 +143,26 @@ def _source(number: int, passage: Passage, said: Sequence[str]) -> Source:
 def marks_of(passage: Passage, said: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """[start, end) in the document's text of the sentences that are said: nearly all of their terms stand there.
 
-    Where none is (an answer in other words), the one that shares most with what is said.
+    Where none is (an answer in other words), the one that shares most with what is said. Headings are not marked, nor
+    are a few words that happen to stand in a long piece.
     """
     if not said:
         return ()
-    sentences, bags = split_sentences(passage.text), [bag_of(piece) for piece in said]
-    shares = [max(_share(sentence, bag) for bag in bags) for sentence in sentences]
-    best = max(shares, default=0.0)
-    chosen = [s for s, share in zip(sentences, shares, strict=True) if share >= min(best, SAME) and share > 0]
+    bags = [bag_of(piece) for piece in said]
+    shares = {
+        sentence: max(_share(sentence, bag) for bag in bags)
+        for sentence in split_sentences(passage.text)
+        if not passage.is_heading(sentence.start, sentence.end)
+    }
+    best = max(shares.values(), default=0.0)
+    chosen = [sentence for sentence, share in shares.items() if share >= min(best, SAME) and share > 0]
     return joined([(passage.start + s.start, passage.start + s.end) for s in chosen])
 
 
 def _share(sentence: Sentence, said: frozenset[str]) -> float:
     terms = bag_of(sentence.text)
-    return len(terms & said) / len(terms) if terms else 0.0
+    common = len(terms & said)
+    return common / len(terms) if common and common >= PART * len(said) else 0.0
 
 
 def joined(marks: Sequence[tuple[int, int]], gap: int = 1) -> tuple[tuple[int, int], ...]:

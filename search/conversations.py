@@ -4,13 +4,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kb.access import documents_in, readable_by
 from kb.models import User
+from kb.request import Request
 from search.forms import MODES, AskForm, RenameForm
 from search.models import Citation, Conversation
 from search.turns import turns_of
@@ -24,7 +25,7 @@ def _own(user: User, pk) -> Conversation:
 
 @login_required
 @require_GET
-def conversations(request: HttpRequest) -> HttpResponse:
+def conversations(request: Request) -> HttpResponse:
     """The person's conversations, the latest first, with those words in title or questions."""
     words = request.GET.get("q", "").strip()[:200]
     own = Conversation.objects.filter(user=request.user).annotate(questions=Count("messages")).order_by("-updated_at")
@@ -37,7 +38,7 @@ def conversations(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def conversation(request: HttpRequest, pk) -> HttpResponse:
+def conversation(request: Request, pk) -> HttpResponse:
     """A conversation, with its sources beside it and the box for the next question below."""
     conversation = _own(request.user, pk)
     about = conversation.knowledge_bases.all() & readable_by(request.user)
@@ -53,7 +54,7 @@ def conversation(request: HttpRequest, pk) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def conversation_rename(request: HttpRequest, pk) -> HttpResponse:
+def conversation_rename(request: Request, pk) -> HttpResponse:
     """The form for a new title, and what comes of it."""
     conversation = _own(request.user, pk)
     form = RenameForm(request.POST or None, instance=conversation)
@@ -69,7 +70,7 @@ def conversation_rename(request: HttpRequest, pk) -> HttpResponse:
 
 @login_required
 @require_POST
-def conversation_delete(request: HttpRequest, pk) -> HttpResponse:
+def conversation_delete(request: Request, pk) -> HttpResponse:
     """Delete a conversation with its answers."""
     _own(request.user, pk).delete()
     if request.htmx:
@@ -80,7 +81,7 @@ def conversation_delete(request: HttpRequest, pk) -> HttpResponse:
 
 @login_required
 @require_GET
-def source(request: HttpRequest, pk: int) -> HttpResponse:
+def source(request: Request, pk: int) -> HttpResponse:
     """One source of an answer of the person's own, as it was cited."""
     mine = Citation.objects.filter(message__conversation__user=request.user)
     visible = mine.filter(document__in=documents_in(readable_by(request.user)))

@@ -68,7 +68,7 @@ def _leans_in_chinese(question: str, terms: int) -> bool:
     if CJK_WHAT_ABOUT.search(question) or OPENING.match(question):
         return terms <= 2 * LONG
     pronoun = CJK_PRONOUN.search(question)
-    return bool(pronoun) and len(set(terms_of(question[: pronoun.start()]))) < LONG - 1
+    return pronoun is not None and len(set(terms_of(question[: pronoun.start()]))) < LONG - 1
 
 
 def _has_open_pronoun(question: str) -> bool:

@@ -12,6 +12,19 @@ class Segment:
     is_marked: bool
 
 
+LEAD = 90  # characters before the first mark that an excerpt keeps
+
+
+def excerpt(text: str, start: int, marks: Iterable[Iterable[int]]) -> list[Segment]:
+    """The same from shortly before the first mark on, so that a short view of the passage shows it."""
+    pieces = segments(text, start, marks)
+    before = pieces[0].text if pieces and not pieces[0].is_marked and len(pieces) > 1 else ""
+    if len(before) <= 2 * LEAD:
+        return pieces
+    cut = before[-LEAD:]
+    return [Segment("… " + cut[cut.find(" ") + 1 :].lstrip(), False), *pieces[1:]]
+
+
 def segments(text: str, start: int, marks: Iterable[Iterable[int]]) -> list[Segment]:
     """All of the text, in order. It begins at offset `start` of the document's text, in which `marks` count too.
 

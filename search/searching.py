@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from kb.access import chosen_among, readable_by
 from kb.models import KnowledgeBase
+from kb.request import Request
 from search.cite import marks_of
 from search.forms import HYBRID, MODES, SearchForm
 from search.passage import Passage
@@ -27,7 +28,7 @@ class Found:
 
 @login_required
 @require_GET
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: Request) -> HttpResponse:
     """The retrieval test: which passages a question finds, at which places, and why."""
     form = SearchForm(request.GET)
     results: list[Found] = []

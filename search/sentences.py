@@ -182,7 +182,8 @@ def _is_code(lines: list[str]) -> bool:
 def _paragraphs(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int, Kind]]:
     """Rows one by one, items with the lines that go on with them, and runs of wrapped lines."""
     widest = max((stop - start for start, stop in lines), default=0)
-    begin, end, kind = -1, -1, "prose"
+    begin, end = -1, -1
+    kind: Kind = "prose"
     for start, stop in lines:
         line = text[start:stop]
         fresh = _kind(line)
@@ -225,7 +226,8 @@ def _ends_sentence(text: str, begin: int, stop: re.Match, end: int) -> bool:
         return True
     if mark != ".":  # "Why?" she asked.
         return not rest or not rest[0].islower()
-    before = re.search(r"[\w.]*$", text[begin : stop.start()]).group()
+    word = re.search(r"[\w.]*$", text[begin : stop.start()])
+    before = word.group() if word else ""
     is_initial = len(before) == 1 and before.isalpha() and before.isupper() and before != "I"
     is_short = before.lower() in ABBREVIATIONS or re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", before)
     return not rest or not (rest[0].islower() or is_initial or is_short)

@@ -45,6 +45,21 @@ def terms_of(text: str) -> list[str]:
     return [term for term, _ in spelled(text)]
 
 
+def compounds_of(text: str) -> list[tuple[str, tuple[str, str]]]:
+    """What two neighbouring words are as one ("back up": "backup"), with their own terms."""
+    words = [token["word"].lower() for token in TOKEN.finditer(unicodedata.normalize("NFKC", text)) if token["word"]]
+    return [(stem(one + two), (stem(one), stem(two))) for one, two in pairwise(words)]
+
+
+def asked_terms(question: str, bags: Iterable[frozenset[str]]) -> list[str]:
+    """A question's terms; two words that the texts write as one are asked for as one."""
+    terms = terms_of(question)
+    for whole, parts in compounds_of(question):
+        if any(whole in bag for bag in bags):
+            terms = [term for term in terms if term not in parts] + [whole]
+    return terms
+
+
 def spelled(text: str) -> Iterator[tuple[str, str]]:
     """Each term with the way it is written in the text."""
     for token in TOKEN.finditer(unicodedata.normalize("NFKC", text)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
@@ -33,7 +33,7 @@ class EstimatingTokenizer:
 
     SPECIAL = 4
 
-    def encode_batch(self, input: list[str], add_special_tokens: bool = True) -> list[Estimate]:
+    def encode_batch(self, input: list[str], *, add_special_tokens: bool = True) -> list[Estimate]:
         return [self._encode(text, self.SPECIAL if add_special_tokens else 0) for text in input]
 
     def _encode(self, text: str, special: int) -> Estimate:
@@ -157,5 +157,5 @@ def _reserved_positions(config: dict) -> int:
     return config.get("pad_token_id", 1) + 1 if roberta else 0
 
 
-def _json(file: Path, otherwise: dict | list | None = None) -> dict:
+def _json(file: Path, otherwise: list | None = None) -> Any:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else (otherwise or {})

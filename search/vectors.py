@@ -14,7 +14,7 @@ def encode(vector: np.ndarray) -> bytes:
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def decode(rows: Sequence[bytes], dimension: int) -> np.ndarray:
+def decode(rows: Sequence[bytes | memoryview], dimension: int) -> np.ndarray:
     """(n, dimension) float32 of stored full vectors; a shorter dimension is cut and normalised again (Matryoshka)."""
     if not rows:
         return np.empty((0, dimension), dtype=np.float32)
@@ -47,7 +47,7 @@ def store(preset: Preset, digests: Sequence[str], vectors: np.ndarray, tokens: I
 def of_chunks(index: Index, chunks: Sequence[tuple[int, str]]) -> tuple[list[int], np.ndarray]:
     """Ids and (n, index.dimension) vectors of these (chunk id, digest) pairs, as far as they are embedded."""
     digests = list({digest for _, digest in chunks})
-    found: dict[str, bytes] = {}
+    found: dict[str, bytes | memoryview] = {}
     for first in range(0, len(digests), 500):  # SQLite takes a bounded number of variables
         part = Vector.objects.filter(preset=index.preset_id, digest__in=digests[first : first + 500])
         found.update(part.values_list("digest", "data"))

@@ -2,13 +2,14 @@
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from kb.access import chosen_among, documents_in, readable_by, writable_by
 from kb.models import Document, KnowledgeBase, User
+from kb.request import Request
 from search.ask import ask as answer_to
 from search.ask import title_of
 from search.forms import MODES, AskForm
@@ -20,7 +21,7 @@ RECENT = 6
 
 @login_required
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: Request) -> HttpResponse:
     """The ask page, or what to do first where there is nothing to ask yet."""
     chosen = request.GET.getlist("kb") + request.GET.getlist("knowledge_bases")
     return render(request, "search/home.html", {**_home(request.user, AskForm()), "chosen": chosen})
@@ -46,7 +47,7 @@ def _home(user: User, form: AskForm) -> dict:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def ask(request: HttpRequest) -> HttpResponse:
+def ask(request: Request) -> HttpResponse:
     """Answer a question: a new turn of its conversation to htmx, the conversation's page to everyone else."""
     if request.method == "GET":
         return redirect("home")
@@ -92,7 +93,7 @@ def _scope(user: User, conversation: Conversation, chosen: list) -> list[Knowled
     return list(readable_by(user).filter(pk__in=about) if about.exists() else readable_by(user))
 
 
-def _ask_again(request: HttpRequest, form: AskForm) -> HttpResponse:
+def _ask_again(request: Request, form: AskForm) -> HttpResponse:
     if request.htmx:
         return render(request, "search/_ask_errors.html", {"form": form}, status=422)
     context = {**_home(request.user, form), "chosen": request.POST.getlist("kb")}

@@ -13,7 +13,7 @@ import tantivy
 from django.conf import settings
 
 from search.keywords import Entry, Hit, KeywordError
-from search.keywords.tokens import asked_tokens, is_one_character, tokens_of
+from search.keywords.tokens import asked_tokens, compounds, is_one_character, tokens_of
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -138,8 +138,10 @@ class TantivyIndex:
 
 
 def query_tokens(words: str) -> list[str]:
-    """The tokens of a question, stemmed as those of the passages are, each once, in order, at most 128."""
-    return list(dict.fromkeys(_analyzer().analyze(" ".join(asked_tokens(words)))))[:MOST_QUERY_TOKENS]
+    """The tokens of a question and its compounds, stemmed as those of the passages are, each once, at most 128."""
+    return list(dict.fromkeys(_analyzer().analyze(" ".join([*asked_tokens(words), *compounds(words)]))))[
+        :MOST_QUERY_TOKENS
+    ]
 
 
 @cache

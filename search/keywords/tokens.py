@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 
 # Han, kana and Hangul: written without spaces, or with endings on the words that no stemmer here knows
 CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
@@ -36,6 +37,12 @@ def asked_tokens(question: str) -> list[str]:
     """The tokens of a question without words that say nothing, if it has others."""
     tokens = list(tokens_of(question))
     return [token for token in tokens if token not in STOP_WORDS] or tokens
+
+
+def compounds(question: str) -> list[str]:
+    """Each two neighbouring words as one: who asks how to "back up" means the "backup"."""
+    words = [token if token.isascii() and token.isalpha() else "" for token in tokens_of(question)]
+    return [one + two for one, two in pairwise(words) if one and two]
 
 
 def is_one_character(token: str) -> bool:

@@ -4,7 +4,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from search.forms import MODES
-from search.highlight import Segment, segments
+from search.highlight import Segment, excerpt, segments
 
 register = template.Library()
 
@@ -13,6 +13,12 @@ register = template.Library()
 def pieces(passage) -> list[Segment]:
     """The text of a passage or citation in pieces, each with whether one of its marked sentences covers it."""
     return segments(passage.text, passage.start, passage.marks)
+
+
+@register.filter
+def excerpted(passage) -> list[Segment]:
+    """The same from shortly before the first marked sentence on."""
+    return excerpt(passage.text, passage.start, passage.marks)
 
 
 @register.filter

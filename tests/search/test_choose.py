@@ -161,3 +161,8 @@ def test_a_question_without_words_chooses_nothing_worse_than_an_error(question):
     assert evidence.covered == 0
     assert not is_answerable(evidence.covered, None, is_cjk=False)
     assert weigh_up(question, []).candidates == ()
+
+
+def test_two_words_that_a_passage_writes_as_one_are_understood():
+    found = weigh_up("How do I back up the data?", [passage("Backup: copy the data folder. Back doors are painted.")])
+    assert found.candidates[0].sentence.text.startswith("Backup")

@@ -1,10 +1,11 @@
 """Numbers that cite nothing never reach the reader; the marks lie on what was said."""
 
 import uuid
+from dataclasses import replace
 
-from search.cite import blocks_of, checked, cite, numbers_in, without
+from search.cite import blocks_of, checked, cite, in_order, numbers_in, without
 from search.highlight import Segment, segments
-from search.passage import Passage
+from search.passage import Part, Passage
 
 
 def passage(text, start=0):
@@ -70,3 +71,37 @@ def test_marks_that_overlap_or_lie_outside_lose_no_text():
     assert "".join(piece.text for piece in pieces) == "abcdef"
     assert [piece.text for piece in pieces if piece.is_marked] == ["ab", "c", "f"]
     assert segments("", 0, [[0, 3]]) == []
+
+
+def parted(text: str, *parts: Part) -> Passage:
+    return replace(passage(text), parts=parts)
+
+
+def test_a_source_stands_on_the_page_of_the_first_sentence_that_is_said():
+    first, second = "The harbour opened in 1887.", "Every boat pays twelve crowns."
+    text = f"{first}\n\n{second}"
+    start = passage(text).start
+    found = parted(
+        text,
+        Part(start, start + len(first), "paragraph", 1, ("History",)),
+        Part(start + len(first) + 2, start + len(text), "paragraph", 2, ("Rules",)),
+    )
+    (source,) = cite(f"{second} [1]", [found])
+    assert (source.page, source.heading_path) == (2, ("Rules",))
+
+
+def test_a_heading_is_never_marked():
+    text = "The data folder\n\nThe data folder is on a disk of the machine itself."
+    start = passage(text).start
+    found = parted(
+        text, Part(start, start + 15, "heading", None, ()), Part(start + 17, start + len(text), "paragraph", None, ())
+    )
+    (source,) = cite("The data folder is on a disk of the machine itself. [1]", [found])
+    assert source.marks == ((start + 17, start + len(text)),)
+
+
+def test_sources_are_numbered_in_the_order_in_which_they_are_cited():
+    passages = [passage(text) for text in ("One.", "Two.", "Three.")]
+    answer, ordered = in_order("Three says so. [3] And one, too. [1][3]", passages)
+    assert answer == "Three says so. [1] And one, too. [2][1]"
+    assert [found.text for found in ordered] == ["Three.", "One.", "Two."]

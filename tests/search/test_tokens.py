@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.keywords.tokens import asked_tokens, is_one_character, tokens_of
+from search.keywords.tokens import asked_tokens, compounds, is_one_character, tokens_of
 
 EXAMPLES = {
     "The Pump, the pump.": ["the", "pump", "the", "pump"],
@@ -58,3 +58,7 @@ def test_single_characters_are_told_from_pairs_and_letters():
     assert is_one_character("年")
     assert not is_one_character("年假")
     assert not is_one_character("a")
+
+
+def test_two_words_are_asked_for_as_one_too():
+    assert compounds("How do I back up INV-1?") == ["howdo", "doi", "iback", "backup"]
