@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ingestion import pipeline
 from kb.access import get_writable, get_writable_document
 from kb.models import Document, KnowledgeBase
+from kb.request import Request
 
 MANY = 500  # documents that one click may change
 
 
 @login_required
 @require_POST
-def document_cancel(request: HttpRequest, pk) -> HttpResponse:
+def document_cancel(request: Request, pk) -> HttpResponse:
     """Stop the work on a document."""
     document = get_writable_document(request.user, pk)
     pipeline.cancel(document)
@@ -31,7 +32,7 @@ def document_cancel(request: HttpRequest, pk) -> HttpResponse:
 
 @login_required
 @require_POST
-def document_retry(request: HttpRequest, pk) -> HttpResponse:
+def document_retry(request: Request, pk) -> HttpResponse:
     """Try a failed or cancelled document again."""
     document = get_writable_document(request.user, pk)
     pipeline.retry(document)
@@ -40,7 +41,7 @@ def document_retry(request: HttpRequest, pk) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def document_delete(request: HttpRequest, pk) -> HttpResponse:
+def document_delete(request: Request, pk) -> HttpResponse:
     """Ask, then delete a document and what came in it."""
     document = get_writable_document(request.user, pk)
     if request.method == "GET":
@@ -52,7 +53,7 @@ def document_delete(request: HttpRequest, pk) -> HttpResponse:
     return redirect(document.knowledge_base)
 
 
-def _row(request: HttpRequest, document: Document) -> HttpResponse:
+def _row(request: Request, document: Document) -> HttpResponse:
     """The document's row to htmx, the documents page to everyone else."""
     if not request.htmx:
         return redirect(document.knowledge_base)
@@ -80,7 +81,7 @@ BULK = {
 
 @login_required
 @require_POST
-def documents_bulk(request: HttpRequest, pk) -> HttpResponse:
+def documents_bulk(request: Request, pk) -> HttpResponse:
     """Cancel, retry or delete the chosen documents; those of another knowledge base are passed over."""
     base = get_writable(request.user, pk)
     bulk = BULK.get(request.POST.get("action", ""))

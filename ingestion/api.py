@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Field, File, Form, Query, Router, Schema
 from ninja.files import UploadedFile
@@ -16,6 +16,7 @@ from kb.access import documents_in, get_readable, get_readable_document, get_wri
 from kb.api_errors import ApiError, ErrorOut
 from kb.files import path_of
 from kb.models import Document, KnowledgeBase, Section, User
+from kb.request import Request
 
 router = Router(tags=["Documents"])
 
@@ -83,10 +84,11 @@ class Filters(Schema):
     response={202: UploadOut, 207: UploadOut, 422: AllRefused},
     summary="Upload documents",
 )
-def upload(request: HttpRequest, id: UUID, file: File[list[UploadedFile]], folder: Form[str] = ""):
+def upload(request: Request, id: UUID, file: File[list[UploadedFile]], folder: Form[str] = ""):
     """Several `file` parts may be sent. 202: all were taken; 207: some were refused, with reasons; 422: all were."""
     knowledge_base = get_writable(request.user, id)
-    taken, refusals = [], []
+    taken: list[Document] = []
+    refusals: list[dict[str, str]] = []
     for each in file:
         _take(each, knowledge_base, request.user, folder, taken, refusals)
     body = {"documents": taken, "refused": refusals}
@@ -102,12 +104,12 @@ def _take(file, knowledge_base: KnowledgeBase, user: User, folder: str, taken: l
     except IngestionError as error:
         refusals.append({"name": name, "reason": error.message})
     else:
-        received.document.is_new = received.is_new
+        received.document.is_new = received.is_new  # type: ignore[attr-defined]  # for this answer only
         taken.append(received.document)
 
 
 @router.get("/knowledge-bases/{uuid:id}/documents", response=DocumentsOut, summary="The documents of a knowledge base")
-def list_documents(request: HttpRequest, id: UUID, filters: Query[Filters]):
+def list_documents(request: Request, id: UUID, filters: Query[Filters]):
     """The newest first."""
     found = _filtered(documents_in(KnowledgeBase.objects.filter(pk=get_readable(request.user, id).pk)), filters)
     page = found[filters.offset : filters.offset + filters.limit]
@@ -119,12 +121,12 @@ def _filtered(documents: QuerySet[Document], filters: Filters) -> QuerySet[Docum
 
 
 @router.get("/documents/{uuid:id}", response=DocumentOut, summary="One document, and how far it is")
-def show(request: HttpRequest, id: UUID):
+def show(request: Request, id: UUID):
     return get_readable_document(request.user, id)
 
 
 @router.get("/documents/{uuid:id}/original", summary="The file as it was uploaded")
-def original(request: HttpRequest, id: UUID):
+def original(request: Request, id: UUID):
     document = get_readable_document(request.user, id)
     try:
         file = path_of(document.sha256).open("rb")
@@ -134,14 +136,14 @@ def original(request: HttpRequest, id: UUID):
 
 
 @router.get("/documents/{uuid:id}/text", summary="Its text, in which passages have their places")
-def text(request: HttpRequest, id: UUID):
+def text(request: Request, id: UUID):
     document = get_readable_document(request.user, id)
     texts = Section.objects.filter(document=document).order_by("ordinal").values_list("text", flat=True)
     return HttpResponse("\n\n".join(texts), content_type="text/plain; charset=utf-8")
 
 
 @router.post("/documents/{uuid:id}/retry", response={202: DocumentOut, 409: ErrorOut}, summary="Try it again")
-def retry(request: HttpRequest, id: UUID):
+def retry(request: Request, id: UUID):
     """For documents that failed or were cancelled."""
     document = get_writable_document(request.user, id)
     if not pipeline.retry(document):
@@ -151,7 +153,7 @@ def retry(request: HttpRequest, id: UUID):
 
 
 @router.delete("/documents/{uuid:id}", response={204: None}, summary="Delete it")
-def delete(request: HttpRequest, id: UUID):
+def delete(request: Request, id: UUID):
     """It is gone from every page and search at once; its file and vectors follow."""
     pipeline.delete(get_writable_document(request.user, id))
     return 204, None

@@ -138,7 +138,8 @@ def _database_bytes() -> int:
 def failure_reasons() -> list[dict]:
     """The most frequent sentences for which documents failed."""
     failed = living().filter(status=Document.Status.FAILED)
-    return list(failed.values("error").annotate(n=Count("pk")).order_by("-n", "error")[:REASONS])
+    reasons = failed.values("error").annotate(n=Count("pk")).order_by("-n", "error")
+    return [dict(reason) for reason in reasons[:REASONS]]
 
 
 def totals() -> list[dict]:

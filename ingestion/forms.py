@@ -1,5 +1,7 @@
 """What a person may send about documents, checked."""
 
+from typing import cast
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -59,17 +61,17 @@ class ChunkPreviewForm(forms.Form):
 
     def __init__(self, *args, knowledge_base: KnowledgeBase, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["document"].queryset = Document.objects.filter(
-            knowledge_base=knowledge_base, deleted_at=None, characters__gt=0
-        ).order_by("title")
-        some = self.fields["document"].queryset.values_list("pk", "title")[:LISTED]
-        self.fields["document"].choices = [("", _("- none -")), *some]
+        read = Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None, characters__gt=0)
+        documents = cast(forms.ModelChoiceField, self.fields["document"])
+        documents.queryset = read.order_by("title")
+        documents.choices = [("", _("- none -")), *read.order_by("title").values_list("pk", "title")[:LISTED]]
 
     def clean_text(self) -> str:
         return self.cleaned_data["text"][:PREVIEW_CHARACTERS]
 
     def clean(self) -> dict:
-        clean = super().clean()
+        super().clean()
+        clean = self.cleaned_data
         tokens, overlap = clean.get("chunk_tokens"), clean.get("chunk_overlap")
         if tokens and overlap and overlap * 2 > tokens:
             self.add_error("chunk_overlap", _("The overlap may be half of the passage length at the most."))

@@ -13,16 +13,17 @@ LONGEST_GAP = 64  # characters between tokens (spaces, control characters) that 
 class Encoding(Protocol):
     """What a tokenizer makes of a text: token ids, and [start, end) offsets in characters for each."""
 
-    ids: Sequence[int]
-    offsets: Sequence[tuple[int, int]]
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+    @property
+    def offsets(self) -> Sequence[tuple[int, int]]: ...
 
 
 class Tokenizer(Protocol):
     """The part of `tokenizers.Tokenizer` that is needed; truncation and padding must be off."""
 
-    def encode_batch(self, input: list[str], add_special_tokens: bool = True) -> Sequence[Encoding]: ...
-
-    def num_special_tokens_to_add(self, is_pair: bool) -> int: ...
+    def encode_batch(self, input: list[str], *, add_special_tokens: bool = True) -> Sequence[Encoding]: ...
 
 
 def count_tokens(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool = False) -> list[int]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -13,6 +13,7 @@ from ingestion.forms import PREVIEW_CHARACTERS, ChunkPreviewForm
 from ingestion.pipeline import chunks_of
 from kb.access import get_readable, manageable_by
 from kb.models import Chunk, Chunking, Document, KnowledgeBase, Section
+from kb.request import Request
 from search.generations import wanted
 
 HEADING = re.compile(r"(#{1,6})\s+(.+)")
@@ -29,7 +30,7 @@ class Cut:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def chunk_preview(request: HttpRequest, pk) -> HttpResponse:
+def chunk_preview(request: Request, pk) -> HttpResponse:
     """The form, and below it the passages; htmx gets the passages alone."""
     base = get_readable(request.user, pk)
     usual = {"chunk_tokens": base.chunk_tokens, "chunk_overlap": base.chunk_overlap}
@@ -46,7 +47,7 @@ def preview(
     base: KnowledgeBase, *, text: str, document: Document | None, chunk_tokens: int, chunk_overlap: int
 ) -> list[Chunk]:
     """The passages that these settings make of the beginning of the text, or of the document. Nothing is kept."""
-    if text.strip():
+    if document is None or text.strip():
         document = Document(title=_("Your text"), knowledge_base=base)
         sections = sections_of_text(text, document)
     else:
@@ -92,7 +93,8 @@ def sections_of_text(text: str, document: Document) -> list[Section]:
 
 
 def _beginning(document: Document) -> list[Section]:
-    shown, length = [], 0
+    shown: list[Section] = []
+    length = 0
     for section in Section.objects.filter(document=document)[:400]:
         if shown and length > PREVIEW_CHARACTERS:
             break

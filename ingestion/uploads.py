@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.base import ContentFile
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +18,7 @@ from ingestion.sniff import SUPPORTED
 from ingestion.views import page_of
 from kb.access import get_writable
 from kb.models import Document, KnowledgeBase, User
+from kb.request import Request
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Outcome:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def upload(request: HttpRequest, pk) -> HttpResponse:
+def upload(request: Request, pk) -> HttpResponse:
     """Take files in, each on its own: one that is refused does not hinder the others."""
     base = get_writable(request.user, pk)
     if request.method == "GET":
@@ -53,7 +54,7 @@ def _take_in(file, base: KnowledgeBase, user: User, folder: str = "") -> Outcome
     return Outcome(file.name, received.document, received.is_new)
 
 
-def _answer(request: HttpRequest, base: KnowledgeBase, outcomes: list[Outcome]) -> HttpResponse:
+def _answer(request: Request, base: KnowledgeBase, outcomes: list[Outcome]) -> HttpResponse:
     """Back to the list if all is well; otherwise the page with a sentence for each file."""
     if not outcomes:
         messages.error(request, _("No file was chosen."))
@@ -68,7 +69,7 @@ def _answer(request: HttpRequest, base: KnowledgeBase, outcomes: list[Outcome]) 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def paste(request: HttpRequest, pk) -> HttpResponse:
+def paste(request: Request, pk) -> HttpResponse:
     """Take in a text that was typed or pasted, as a file of its own."""
     base = get_writable(request.user, pk)
     if request.method == "GET":

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -15,6 +15,7 @@ from ingestion.windows import has_pictures, page_window, text_window
 from kb.access import get_readable_document
 from kb.files import path_of
 from kb.models import Document, Section
+from kb.request import Request
 
 HEADINGS = 400  # of the outline
 HITS = 40
@@ -28,7 +29,7 @@ AS_FILE = {
 
 @login_required
 @require_GET
-def document(request: HttpRequest, pk) -> HttpResponse:
+def document(request: Request, pk) -> HttpResponse:
     """The viewer; htmx, which asks for what comes before or after a window, gets that window alone."""
     document = get_readable_document(request.user, pk)
     opened = open_at(document, request.user, request.GET)
@@ -41,7 +42,7 @@ def document(request: HttpRequest, pk) -> HttpResponse:
     return render(request, "ingestion/document.html", {**context, **_around(request, document)})
 
 
-def _around(request: HttpRequest, document: Document) -> dict:
+def _around(request: Request, document: Document) -> dict:
     """What stands beside the text: outline, search, what the person may do."""
     headings = Section.objects.filter(document=document, kind=Section.Kind.HEADING)
     words = request.GET.get("find", "").strip()[:200]
@@ -54,7 +55,7 @@ def _around(request: HttpRequest, document: Document) -> dict:
     }
 
 
-def _kept(request: HttpRequest) -> str:
+def _kept(request: Request) -> str:
     """The part of the address that says what is marked, for links to other windows of the same document."""
     query = request.GET.copy()
     for name in ("from", "before", "page", "view", "direction"):
@@ -89,7 +90,7 @@ def _hit(section: Section, words: str) -> Hit:
 
 @login_required
 @require_GET
-def document_page(request: HttpRequest, pk, number: int) -> HttpResponse:
+def document_page(request: Request, pk, number: int) -> FileResponse:
     """The picture of a page, for who may read the document."""
     document = get_readable_document(request.user, pk)
     if not has_pictures(document) or not 1 <= number <= (document.pages or 1):
@@ -104,7 +105,7 @@ def document_page(request: HttpRequest, pk, number: int) -> HttpResponse:
 
 @login_required
 @require_GET
-def document_original(request: HttpRequest, pk) -> HttpResponse:
+def document_original(request: Request, pk) -> FileResponse:
     """The file as it was uploaded, to be saved and never to be shown by the browser."""
     document = get_readable_document(request.user, pk)
     kind = document.media_type if MEDIA_TYPE.fullmatch(document.media_type) else "application/octet-stream"

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -11,11 +11,12 @@ from ingestion.listing import ORDER_LABELS, list_documents
 from ingestion.sniff import SUPPORTED
 from kb.access import get_readable, manageable_by, writable_by
 from kb.models import KnowledgeBase, User
+from kb.request import Request
 
 
 @login_required
 @require_GET
-def knowledge_base(request: HttpRequest, pk) -> HttpResponse:
+def knowledge_base(request: Request, pk) -> HttpResponse:
     """The documents page; htmx, which asks for it when the filter changes, gets the list alone."""
     base = get_readable(request.user, pk)
     if request.htmx and not request.htmx.boosted:
@@ -25,7 +26,7 @@ def knowledge_base(request: HttpRequest, pk) -> HttpResponse:
 
 @login_required
 @require_GET
-def documents_rows(request: HttpRequest, pk) -> HttpResponse:
+def documents_rows(request: Request, pk) -> HttpResponse:
     """The list alone, as it is now: the page asks for it again and again while something is unfinished."""
     base = get_readable(request.user, pk)
     return render(request, "ingestion/_documents.html", _listing(request.user, base, request.GET))

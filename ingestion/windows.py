@@ -61,7 +61,7 @@ def text_window(document: Document, opened: Opened, query: QueryDict) -> TextWin
         begin = _whole(query.get("from"))
         begin = _beginning(document, opened.place) if begin is None else begin
         shown = _fitting(sections.filter(ordinal__gte=begin)[:SECTIONS])
-    last = sections.order_by("-ordinal").values_list("ordinal", flat=True).first()
+    last = sections.order_by("-ordinal").values_list("ordinal", flat=True).first() or 0
     return TextWindow(
         blocks=blocks_of(shown, opened.place),
         before=shown[0].ordinal if shown and shown[0].ordinal > 0 else None,
@@ -80,7 +80,8 @@ def _beginning(document: Document, place: Place | None) -> int:
 
 def _fitting(sections: Iterable[Section], characters: int = CHARACTERS) -> list[Section]:
     """The first of these sections, at least one, until there are too many characters."""
-    shown, length = [], 0
+    shown: list[Section] = []
+    length = 0
     for section in sections:
         if shown and length + len(section.text) > characters:
             break

@@ -1,5 +1,7 @@
 """Who may read, write and manage which knowledge bases. Nothing else decides this."""
 
+from collections.abc import Iterable
+
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -38,7 +40,7 @@ def manageable_by(user: User) -> QuerySet[KnowledgeBase]:
     return _with_role(user, MANAGERS)
 
 
-def documents_in(knowledge_bases: QuerySet[KnowledgeBase]) -> QuerySet[Document]:
+def documents_in(knowledge_bases: Iterable[KnowledgeBase]) -> QuerySet[Document]:
     """The documents of these knowledge bases, without deleted ones."""
     return Document.objects.filter(knowledge_base__in=knowledge_bases, deleted_at=None)
 

@@ -96,7 +96,8 @@ class MembershipForm(forms.ModelForm):
     """A membership is a user's or a group's: said as a sentence before the database says it as a constraint."""
 
     def clean(self) -> dict:
-        data = super().clean()
+        super().clean()
+        data = self.cleaned_data
         if bool(data.get("user")) == bool(data.get("group")):
             raise forms.ValidationError(_("Choose a user or a group, and not both."))
         return data
@@ -258,7 +259,7 @@ class ApiKeyAdmin(ReadOnly, ModelAdmin):
 
     @display(description=_("state"), label={"active": "success", "revoked": "danger"})
     def state(self, key: ApiKey) -> tuple[str, str]:
-        return ("revoked", _("revoked")) if key.revoked_at else ("active", _("in use"))
+        return ("revoked", str(_("revoked"))) if key.revoked_at else ("active", str(_("in use")))
 
     @admin.action(description=_("Revoke the chosen keys"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

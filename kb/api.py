@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Router, Schema
@@ -14,6 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from kb.access import get_manageable, readable_by
 from kb.models import KnowledgeBase, Membership, Role, User
+from kb.request import Request
 
 router = Router(tags=["Knowledge bases"])
 
@@ -66,8 +66,8 @@ def _out(knowledge_base: KnowledgeBase) -> KnowledgeBaseOut:
         name=knowledge_base.name,
         description=knowledge_base.description,
         open_to_everyone=knowledge_base.open_to_everyone,
-        documents=knowledge_base.number,
-        documents_ready=knowledge_base.number_ready,
+        documents=knowledge_base.number,  # type: ignore[attr-defined]  # _counted adds it
+        documents_ready=knowledge_base.number_ready,  # type: ignore[attr-defined]
         created_at=knowledge_base.created_at,
     )
 
@@ -77,7 +77,7 @@ def _show(user: User, pk: UUID) -> KnowledgeBaseOut:
 
 
 @router.post("/knowledge-bases", response={201: KnowledgeBaseOut}, summary="Make a knowledge base")
-def create(request: HttpRequest, body: KnowledgeBaseIn):
+def create(request: Request, body: KnowledgeBaseIn):
     """You become its manager."""
     with transaction.atomic():
         made = KnowledgeBase.objects.create(name=body.name, description=body.description, created_by=request.user)
@@ -86,17 +86,17 @@ def create(request: HttpRequest, body: KnowledgeBaseIn):
 
 
 @router.get("/knowledge-bases", response=KnowledgeBases, summary="The knowledge bases that you may read")
-def list_all(request: HttpRequest):
+def list_all(request: Request):
     return {"knowledge_bases": [_out(each) for each in _counted(readable_by(request.user))]}
 
 
 @router.get("/knowledge-bases/{uuid:id}", response=KnowledgeBaseOut, summary="One knowledge base")
-def show(request: HttpRequest, id: UUID):
+def show(request: Request, id: UUID):
     return _show(request.user, id)
 
 
 @router.patch("/knowledge-bases/{uuid:id}", response=KnowledgeBaseOut, summary="Change what is given")
-def change(request: HttpRequest, id: UUID, body: KnowledgeBaseChange):
+def change(request: Request, id: UUID, body: KnowledgeBaseChange):
     """Only its managers may."""
     knowledge_base = get_manageable(request.user, id)
     changes = body.model_dump(exclude_none=True)
@@ -107,7 +107,7 @@ def change(request: HttpRequest, id: UUID, body: KnowledgeBaseChange):
 
 
 @router.delete("/knowledge-bases/{uuid:id}", response={204: None}, summary="Delete it with all its documents")
-def delete(request: HttpRequest, id: UUID):
+def delete(request: Request, id: UUID):
     """Only its managers may. It is gone from every page and search at once; its files and vectors follow."""
     knowledge_base = get_manageable(request.user, id)
     knowledge_base.deleted_at = timezone.now()

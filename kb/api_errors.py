@@ -1,6 +1,7 @@
 """Answer every error of the API in one form: {"error": {"code", "message"}}."""
 
 import logging
+from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -74,11 +75,17 @@ def _sentence(error: dict) -> str:
     return f"{'.'.join(place)}: {text}." if place else f"{text}."
 
 
+ANSWERS: dict[type[Exception], Callable[..., JsonResponse]] = {
+    Exception: unforeseen,
+    ApiError: refused,
+    Http404: missing,
+    HttpError: other,
+    AuthenticationError: unauthenticated,
+    ValidationError: invalid,
+}
+
+
 def add_error_answers(api: NinjaAPI) -> None:
     """Teach an API this form."""
-    api.add_exception_handler(Exception, unforeseen)
-    api.add_exception_handler(ApiError, refused)
-    api.add_exception_handler(Http404, missing)
-    api.add_exception_handler(HttpError, other)
-    api.add_exception_handler(AuthenticationError, unauthenticated)
-    api.add_exception_handler(ValidationError, invalid)
+    for kind, answer in ANSWERS.items():
+        api.add_exception_handler(kind, answer)

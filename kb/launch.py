@@ -142,12 +142,12 @@ class Launcher:
             if running.start_at is not None and now >= running.start_at:
                 self.start(running.service.name)
             elif running.process and running.start_at is None:
-                self.look_after(running, now)
+                self.look_after(running, running.process, now)
 
-    def look_after(self, running: Running, now: float) -> None:
-        service, process = running.service, running.process
+    def look_after(self, running: Running, process: subprocess.Popen, now: float) -> None:
+        service = running.service
         if process.poll() is not None:
-            self.bury(running, now)
+            self.bury(running, process.returncode, now)
         elif service.is_broken():
             self.say(f"{service.name} lost its files and is started again.")
             self.terminate(service.name)
@@ -160,14 +160,14 @@ class Launcher:
         elif running.is_ready:
             self.shorten_log(service.name)
 
-    def bury(self, running: Running, now: float) -> None:
+    def bury(self, running: Running, returncode: int, now: float) -> None:
         """Say that it died and when it is started again."""
         service = running.service
         lived = now - running.started
         running.deaths = [*(running.deaths if lived < STEADY_AFTER else []), now]
         wait = BACKOFF[min(len(running.deaths), len(BACKOFF)) - 1]
         running.start_at = now + wait
-        how = ending(running.process.returncode)
+        how = ending(returncode)
         words = self.last_words(service.name)
         self.say(f"{service.name} stopped ({how}) and is started again in {wait:.0f} s. {words}".rstrip())
         if service.mend and len(running.deaths) == 3:
