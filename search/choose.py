@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, repeat
 
 from search.passage import Passage
-from search.sentences import Sentence, split_sentences
+from search.sentences import Sentence, sentences_of
 from search.terms import Rarity, asked_terms, bag_of, coverage, weigh
 
 MOST = 4  # sentences in an answer
@@ -56,10 +56,10 @@ def weigh_up(question: str, passages: Sequence[Passage], rarity: Rarity = NOT_CO
 def _of_passage(
     number: int, passage: Passage, place: frozenset[str], whole: float, weights: dict[str, float]
 ) -> Iterable[Candidate]:
-    for ordinal, sentence in enumerate(split_sentences(passage.text)):
+    for ordinal, sentence in enumerate(sentences_of(passage.text, passage.spans())):
         terms = bag_of(sentence.text)
-        if not terms or passage.is_heading(sentence.start, sentence.end):
-            continue  # a heading says where an answer stands, and is none; it counts with the passage and its place
+        if not terms:
+            continue
         alone, in_place = coverage(weights, terms), coverage(weights, terms | place)
         score = alone + PLACE_WEIGHT * (in_place - alone) + PASSAGE_WEIGHT * whole - RANK_PENALTY * (number - 1)
         yield Candidate(number, ordinal, sentence, terms, score)

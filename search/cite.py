@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from search.passage import Passage
-from search.sentences import Sentence, split_sentences
+from search.sentences import Sentence, sentences_of
 from search.terms import bag_of
 
 NUMBERS = re.compile(r"[ \t]*(?<!\\)\[\d{1,9}(?:\s*[,;，、]\s*\d{1,9})*\](?![(:])")
@@ -150,9 +150,7 @@ def marks_of(passage: Passage, said: Sequence[str]) -> tuple[tuple[int, int], ..
         return ()
     bags = [bag_of(piece) for piece in said]
     shares = {
-        sentence: max(_share(sentence, bag) for bag in bags)
-        for sentence in split_sentences(passage.text)
-        if not passage.is_heading(sentence.start, sentence.end)
+        sentence: max(_share(sentence, bag) for bag in bags) for sentence in sentences_of(passage.text, passage.spans())
     }
     best = max(shares.values(), default=0.0)
     chosen = [sentence for sentence, share in shares.items() if share >= min(best, SAME) and share > 0]

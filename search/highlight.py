@@ -1,7 +1,10 @@
 """Part a passage's text into what is marked and what is not."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True)
@@ -12,17 +15,16 @@ class Segment:
     is_marked: bool
 
 
-LEAD = 90  # characters before the first mark that an excerpt keeps
+LEAD = 60  # characters before the first mark that an excerpt keeps
 
 
 def excerpt(text: str, start: int, marks: Iterable[Iterable[int]]) -> list[Segment]:
-    """The same from shortly before the first mark on, so that a short view of the passage shows it."""
-    pieces = segments(text, start, marks)
-    before = pieces[0].text if pieces and not pieces[0].is_marked and len(pieces) > 1 else ""
-    if len(before) <= 2 * LEAD:
-        return pieces
-    cut = before[-LEAD:]
-    return [Segment("… " + cut[cut.find(" ") + 1 :].lstrip(), False), *pieces[1:]]
+    """The same from shortly before the first mark on, without blank lines: a short view of the passage shows it."""
+    pieces = [replace(piece, text=BLANK_LINES.sub("\n", piece.text)) for piece in segments(text, start, marks)]
+    if len(pieces) > 1 and not pieces[0].is_marked and len(pieces[0].text) > LEAD:
+        cut = pieces[0].text[-LEAD:]
+        pieces[0] = Segment("… " + cut[cut.find(" ") + 1 :].lstrip(), False)
+    return pieces
 
 
 def segments(text: str, start: int, marks: Iterable[Iterable[int]]) -> list[Segment]:

@@ -49,7 +49,6 @@ class Passage:
         """The last part that begins at or before this offset of the document's text."""
         return next((part for part in reversed(self.parts) if part.start <= offset), None)
 
-    def is_heading(self, start: int, end: int) -> bool:
-        """Whether [start, end) of the passage's own text lies within a heading."""
-        part = self.part_at(self.start + start)
-        return part is not None and part.kind == "heading" and self.start + end <= part.end
+    def spans(self) -> list[tuple[int, int, str]]:
+        """Its parts as [start, end) of the passage's own text, with their kinds."""
+        return [(part.start - self.start, part.end - self.start, part.kind) for part in self.parts]

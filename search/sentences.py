@@ -1,8 +1,8 @@
 """Split a passage's text into sentences that know where they stand."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["prose", "item", "row", "code"]
@@ -123,6 +123,36 @@ class Sentence:
     end: int
     text: str
     kind: Kind = "prose"
+
+
+def sentences_of(text: str, parts: Iterable[tuple[int, int, str]]) -> list[Sentence]:
+    """The same where it is known what parts of the text are: [start, end) and the kind of section of each, in order.
+
+    Code stays whole, a table gives its rows, a list its items, and headings are left out. What stands before the first
+    part is split by its looks.
+    """
+    found, at = [], 0
+    for start, end, kind in parts:
+        found += _shifted(split_sentences(text[at:start]), at)
+        found += _of_part(text, start, min(end, len(text)), kind)
+        at = max(at, end)
+    return found + _shifted(split_sentences(text[at:]), at)
+
+
+def _of_part(text: str, start: int, end: int, kind: str) -> list[Sentence]:
+    if kind == "heading":
+        return []
+    if kind == "code":
+        return [Sentence(start, end, text[start:end], "code")] if text[start:end].strip() else []
+    if kind == "table":
+        lines = (_trim(text, first, last, "row") for first, last in _lines(text, start, end))
+        return [Sentence(first, last, text[first:last], "row") for first, last, _ in lines if first < last]
+    inside = _shifted(split_sentences(text[start:end]), start)
+    return [replace(one, kind="item") for one in inside] if kind == "list_item" else inside
+
+
+def _shifted(sentences: list[Sentence], by: int) -> list[Sentence]:
+    return [replace(one, start=one.start + by, end=one.end + by) for one in sentences]
 
 
 def split_sentences(text: str) -> list[Sentence]:

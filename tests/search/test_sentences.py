@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.sentences import LONGEST, split_sentences
+from search.sentences import LONGEST, sentences_of, split_sentences
 
 
 def texts(passage):
@@ -77,3 +77,25 @@ def test_nothing_but_white_space_is_lost_and_the_order_is_kept(passage):
         assert not passage[at : sentence.start].strip()
         at = sentence.end
     assert not passage[at:].strip()
+
+
+def test_known_parts_are_taken_for_what_they_are():
+    code = "rsync -a var/ /backup/\n\nsync"
+    text = f"So it is. Do this:\n\nBackup\n\n{code}\n\na: 1\nb: 2\n\nKeep the key"
+    spans, at = [], 0
+    for piece, kind in zip(
+        ("So it is. Do this:", "Backup", code, "a: 1\nb: 2", "Keep the key"),
+        ("paragraph", "heading", "code", "table", "list_item"),
+        strict=True,
+    ):
+        at = text.index(piece, at)
+        spans.append((at, at + len(piece), kind))
+    found = sentences_of(text, spans)
+    assert [(one.text, one.kind) for one in found] == [
+        ("So it is.", "prose"), ("Do this:", "prose"), (code, "code"), ("a: 1", "row"), ("b: 2", "row"), ("Keep the key", "item"),
+    ]  # fmt: skip
+    assert all(text[one.start : one.end] == one.text for one in found)
+
+
+def test_what_stands_before_the_first_known_part_is_not_lost():
+    assert [one.text for one in sentences_of("One. Two. Three.", [(10, 16, "paragraph")])] == ["One.", "Two.", "Three."]
