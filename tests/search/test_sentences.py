@@ -82,17 +82,13 @@ def test_nothing_but_white_space_is_lost_and_the_order_is_kept(passage):
 def test_known_parts_are_taken_for_what_they_are():
     code = "rsync -a var/ /backup/\n\nsync"
     text = f"So it is. Do this:\n\nBackup\n\n{code}\n\na: 1\nb: 2\n\nKeep the key"
-    spans, at = [], 0
-    for piece, kind in zip(
-        ("So it is. Do this:", "Backup", code, "a: 1\nb: 2", "Keep the key"),
-        ("paragraph", "heading", "code", "table", "list_item"),
-        strict=True,
-    ):
-        at = text.index(piece, at)
-        spans.append((at, at + len(piece), kind))
+    pieces = {"So it is. Do this:": "paragraph", "Backup": "heading", code: "code", "a: 1\nb: 2": "table",
+              "Keep the key": "list_item"}  # fmt: skip
+    spans = [(text.index(piece), text.index(piece) + len(piece), kind) for piece, kind in pieces.items()]
     found = sentences_of(text, spans)
     assert [(one.text, one.kind) for one in found] == [
-        ("So it is.", "prose"), ("Do this:", "prose"), (code, "code"), ("a: 1", "row"), ("b: 2", "row"), ("Keep the key", "item"),
+        ("So it is.", "prose"), ("Do this:", "prose"), (code, "code"), ("a: 1", "row"), ("b: 2", "row"),
+        ("Keep the key", "item"),
     ]  # fmt: skip
     assert all(text[one.start : one.end] == one.text for one in found)
 
