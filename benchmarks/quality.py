@@ -46,11 +46,11 @@ def _prepare() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     from search.embedders.loaded import loaded
-    from search.lane import start_lane
+    from search import lane_server
     from search.presets import default_preset
 
     loaded(default_preset())
-    start_lane()
+    lane_server.start()
 
 
 def measure(folder: Path, most_documents: int, most_questions: int) -> dict:

@@ -9,8 +9,8 @@ from ingestion.assemble import assemble
 from ingestion.embed import embed_missing
 from ingestion.parsed import ParsedDocument
 from ingestion.parsers.text import paragraphs
-from ingestion.pipeline import chunks_of, sections_of
 from ingestion.reconcile import free_lost_work
+from ingestion.rows import chunks_of, sections_of
 from kb.models import Chunk, Document, KnowledgeBase, Section
 from search.generations import wanted
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ingestion import pipeline
+from ingestion import queue
 from kb.access import get_writable, get_writable_document
 from kb.models import Document, KnowledgeBase
 from kb.request import Request
@@ -26,7 +26,7 @@ MANY = 500  # documents that one click may change
 def document_cancel(request: Request, pk) -> HttpResponse:
     """Stop the work on a document."""
     document = get_writable_document(request.user, pk)
-    pipeline.cancel(document)
+    queue.cancel(document)
     return _row(request, document)
 
 
@@ -35,7 +35,7 @@ def document_cancel(request: Request, pk) -> HttpResponse:
 def document_retry(request: Request, pk) -> HttpResponse:
     """Try a failed or cancelled document again."""
     document = get_writable_document(request.user, pk)
-    pipeline.retry(document)
+    queue.retry(document)
     return _row(request, document)
 
 
@@ -46,7 +46,7 @@ def document_delete(request: Request, pk) -> HttpResponse:
     document = get_writable_document(request.user, pk)
     if request.method == "GET":
         return render(request, "ingestion/document_delete.html", {"document": document})
-    pipeline.delete(document)
+    queue.delete(document)
     if request.htmx:
         return HttpResponse()
     messages.success(request, _("“%(title)s” was deleted.") % {"title": document.title})
@@ -71,11 +71,9 @@ class Bulk:
 
 
 BULK = {
-    "cancel": Bulk(pipeline.cancel, lambda n: ngettext("%(n)s document cancelled.", "%(n)s documents cancelled.", n)),
-    "retry": Bulk(
-        pipeline.retry, lambda n: ngettext("%(n)s document queued again.", "%(n)s documents queued again.", n)
-    ),
-    "delete": Bulk(pipeline.delete, lambda n: ngettext("%(n)s document deleted.", "%(n)s documents deleted.", n)),
+    "cancel": Bulk(queue.cancel, lambda n: ngettext("%(n)s document cancelled.", "%(n)s documents cancelled.", n)),
+    "retry": Bulk(queue.retry, lambda n: ngettext("%(n)s document queued again.", "%(n)s documents queued again.", n)),
+    "delete": Bulk(queue.delete, lambda n: ngettext("%(n)s document deleted.", "%(n)s documents deleted.", n)),
 }
 
 

@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from ingestion import pipeline
+from ingestion import queue
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk, Document
 
@@ -128,15 +128,15 @@ class DocumentAdmin(ReadOnly, ModelAdmin):
 
     @admin.action(description=_("Try again"), permissions=["view"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        self._do(request, queryset, pipeline.retry)
+        self._do(request, queryset, queue.retry)
 
     @admin.action(description=_("Read the file anew"), permissions=["view"])
     def reingest(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        self._do(request, queryset, pipeline.reingest)
+        self._do(request, queryset, queue.reingest)
 
     @admin.action(description=_("Cancel"), permissions=["view"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        self._do(request, queryset, pipeline.cancel)
+        self._do(request, queryset, queue.cancel)
 
     def _do(self, request: HttpRequest, queryset: QuerySet[Document], act: Callable[[Document], bool]) -> None:
         outcomes = [act(document) for document in queryset]
@@ -152,8 +152,8 @@ class DocumentAdmin(ReadOnly, ModelAdmin):
         return [str(each) for each in objs[:50]], {self.opts.verbose_name_plural: len(objs)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
-        pipeline.delete(obj)
+        queue.delete(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         for document in queryset:
-            pipeline.delete(document)
+            queue.delete(document)

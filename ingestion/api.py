@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, File, Form, Query, Router, Schema
 from ninja.files import UploadedFile
 
-from ingestion import pipeline
+from ingestion import queue
 from ingestion.errors import IngestionError
 from ingestion.receive import receive
 from kb.access import documents_in, get_readable, get_readable_document, get_writable, get_writable_document
@@ -146,7 +146,7 @@ def text(request: Request, id: UUID):
 def retry(request: Request, id: UUID):
     """For documents that failed or were cancelled."""
     document = get_writable_document(request.user, id)
-    if not pipeline.retry(document):
+    if not queue.retry(document):
         raise ApiError(409, _("Only a document that failed or was cancelled can be tried again."))
     document.refresh_from_db()
     return 202, document
@@ -155,5 +155,5 @@ def retry(request: Request, id: UUID):
 @router.delete("/documents/{uuid:id}", response={204: None}, summary="Delete it")
 def delete(request: Request, id: UUID):
     """It is gone from every page and search at once; its file and vectors follow."""
-    pipeline.delete(get_writable_document(request.user, id))
+    queue.delete(get_writable_document(request.user, id))
     return 204, None

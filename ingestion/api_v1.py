@@ -7,7 +7,7 @@ from ninja.openapi.docs import Swagger
 
 from ingestion.api import router as documents
 from kb.api import router as knowledge_bases
-from kb.api_errors import add_error_answers, missing
+from kb.api_errors import add_error_answers, missing, with_method_answers
 from kb.api_keys import BearerKey, HeaderKey
 from search.api import router as questions
 
@@ -30,8 +30,12 @@ add_error_answers(api)
 for router in (knowledge_bases, documents, questions):
     api.add_router("", router)
 
+addresses, *names = api.urls
+for address in addresses:
+    address.callback = with_method_answers(address.callback)
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-home"),
-    path("", api.urls),
+    path("", (addresses, *names)),
     path("<path:rest>", missing, name="api-missing"),
 ]

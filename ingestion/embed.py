@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from ingestion import lease
-from ingestion.pipeline import chunks_of
+from ingestion.rows import chunks_of
 from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError

@@ -1,4 +1,4 @@
-"""The way of a file, step by step: queue, parse, chunk, hand over to embedding; cancel, retry, delete."""
+"""The way of a file through the parse worker: parse, cut, hand over to embedding."""
 
 import logging
 import shutil
@@ -12,76 +12,19 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from ingestion import lease
-from ingestion.chunk import Piece, chunk
+from ingestion.doorbell import ring
 from ingestion.errors import IngestionError
 from ingestion.parse import Attachment, ParsedDocument, parse
+from ingestion.receive import receive
+from ingestion.rows import chunks_of, sections_of
 from kb.files import path_of
-from kb.models import Chunk, Chunking, Document, Section, digest_of
+from kb.models import Chunk, Document, Section
 from search.generations import wanted
-from search.models import IndexedDocument, Preset
+from search.models import IndexedDocument
 from search.place import take_out
-from search.tokenize import tokenizer_of
 
 log = logging.getLogger(__name__)
 Status, Stage = Document.Status, Document.Stage
-
-
-# --- doorbells -------------------------------------------------------------------
-
-
-def ring(document: Document) -> None:
-    """Call a worker for this document. If nobody hears it, the reconciler rings again."""
-    from ingestion import tasks
-
-    Document.objects.filter(pk=document.pk).update(rung_at=timezone.now())
-    if document.stage == Stage.EMBEDDING:
-        tasks.ring(tasks.embed_missing)
-    else:
-        tasks.ring(tasks.parse_document, str(document.pk))
-
-
-# --- what people do ----------------------------------------------------------------
-
-
-def cancel(document: Document) -> bool:
-    """Stop the work on an unfinished document: whoever holds it can no longer write to it."""
-    return bool(
-        Document.objects.filter(pk=document.pk, status__in=(Status.QUEUED, Status.RUNNING)).update(
-            status=Status.CANCELLED, worker="", lease_until=None, progress=0, progress_total=0
-        )
-    )
-
-
-def retry(document: Document) -> bool:
-    """Queue a failed or cancelled document again, from the start."""
-    return _requeue(document, (Status.FAILED, Status.CANCELLED))
-
-
-def reingest(document: Document) -> bool:
-    """Parse a document anew; what was found in it before is found until the new text is in its place."""
-    return _requeue(document, (Status.READY, Status.FAILED, Status.CANCELLED))
-
-
-def _requeue(document: Document, statuses: tuple[str, ...]) -> bool:
-    queued = Document.objects.filter(pk=document.pk, status__in=statuses, deleted_at=None).update(
-        status=Status.QUEUED, stage=Stage.PARSING, attempt=0, error="", note="", worker="", lease_until=None,
-        progress=0, progress_total=0,
-    )  # fmt: skip
-    if queued:
-        document.refresh_from_db()
-        transaction.on_commit(lambda: ring(document))
-    return bool(queued)
-
-
-def delete(document: Document) -> None:
-    """Hide the document, and what came in it, at once; the reconciler removes every trace."""
-    now, family = timezone.now(), [document.pk]
-    while family:
-        Document.objects.filter(pk__in=family, deleted_at=None).update(deleted_at=now, worker="", lease_until=None)
-        family = list(Document.objects.filter(parent__in=family, deleted_at=None).values_list("pk", flat=True))
-
-
-# --- what the parse worker does ------------------------------------------------------
 
 
 def parse_document(document_id: str) -> None:
@@ -146,8 +89,6 @@ def _reporter(document: Document, worker: str):
 
 def _take_in(attachments: tuple[Attachment, ...], parent: Document) -> list[str]:
     """Queue what came inside the document as documents of their own; returns sentences about what was refused."""
-    from ingestion.receive import receive
-
     notes = []
     for attachment in attachments:
         try:
@@ -160,67 +101,6 @@ def _take_in(attachments: tuple[Attachment, ...], parent: Document) -> list[str]
         except IngestionError as error:
             notes.append(f"{attachment.name}: {error.message}")
     return notes
-
-
-def sections_of(document: Document, parsed: ParsedDocument) -> list[Section]:
-    """Rows for the parsed sections, with their places in the document's text."""
-    rows, start = [], 0
-    for ordinal, section in enumerate(parsed.sections):
-        lines = [[a + start, b + start, *place] for a, b, *place in section.lines]
-        rows.append(
-            Section(
-                document=document,
-                ordinal=ordinal,
-                kind=section.kind,
-                depth=section.depth,
-                text=section.text,
-                start=start,
-                page=section.page,
-                heading_path=list(section.heading_path),
-                lines=lines,
-                table=section.table,
-            )
-        )
-        start += len(section.text) + 2
-    return rows
-
-
-def piece_of(section: Section) -> Piece:
-    """What the chunker reads of a section."""
-    return Piece(
-        text=section.text, kind=section.kind, start=section.start, depth=section.depth, page=section.page,
-        heading_path=tuple(section.heading_path), lines=tuple(map(tuple, section.lines)), table=section.table,
-    )  # fmt: skip
-
-
-def chunks_of(document: Document, sections: list[Section], preset: Preset, chunking: Chunking) -> list[Chunk]:
-    """Rows for the chunks of these sections, cut as `chunking` says, none longer than the preset's model reads."""
-    spans = chunk(
-        [piece_of(section) for section in sections],
-        title=document.title,
-        tokenizer=tokenizer_of(preset),
-        limit=chunking.tokens,
-        overlap=chunking.overlap,
-        max_model_tokens=preset.max_tokens,
-        instruction=preset.document_instruction,
-    )
-    return [
-        Chunk(
-            document=document,
-            chunking=chunking,
-            ordinal=ordinal,
-            text=span.text,
-            heading_path=list(span.heading_path),
-            page=span.page,
-            start=span.start,
-            end=span.end,
-            boxes=list(span.boxes),
-            tokens=span.tokens,
-            digest=digest_of(span.embedded_text),
-            context=span.context,
-        )
-        for ordinal, span in enumerate(spans)
-    ]
 
 
 def _hand_over(document, worker, parsed: ParsedDocument, sections, chunks, notes: list[str]) -> None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from ingestion.forms import PREVIEW_CHARACTERS, ChunkPreviewForm
-from ingestion.pipeline import chunks_of
+from ingestion.rows import chunks_of
 from kb.access import get_readable, manageable_by
 from kb.models import Chunk, Chunking, Document, KnowledgeBase, Section
 from kb.request import Request

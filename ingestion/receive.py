@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-from ingestion import pipeline
+from ingestion import queue
+from ingestion.doorbell import ring
 from ingestion.errors import IngestionError
 from ingestion.sniff import sniff
 from kb.files import BLOCK, keep
@@ -66,14 +67,14 @@ def _queue(document: Document) -> Received:
     try:
         with transaction.atomic():
             document.save(force_insert=True)
-            transaction.on_commit(lambda: pipeline.ring(document))
+            transaction.on_commit(lambda: ring(document))
         return Received(document, is_new=True)
     except IntegrityError:
         twin = Document.objects.get(
             knowledge_base=document.knowledge_base, sha256=document.sha256, deleted_at__isnull=True
         )
     if twin.status in (Document.Status.FAILED, Document.Status.CANCELLED):
-        pipeline.retry(twin)
+        queue.retry(twin)
     return Received(twin, is_new=False)
 
 

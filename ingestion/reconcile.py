@@ -11,7 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ingestion import lease, tasks
+from ingestion import lease
+from ingestion.doorbell import EXPIRES, ring_for_embedding, ring_for_parsing
 from ingestion.purge import purge_deleted, sweep_files
 from kb.beats import beat, forget_the_silent
 from kb.models import Document, KnowledgeBase
@@ -19,7 +20,7 @@ from search.audit import mend_indexes
 from search.generations import start_wanted
 
 log = logging.getLogger(__name__)
-RING_AGAIN = timedelta(seconds=tasks.EXPIRES)
+RING_AGAIN = timedelta(seconds=EXPIRES)
 RINGS_A_SWEEP = 50  # the oldest first: the queue stays short however many documents wait
 HOURLY = 3600.0
 Status, Stage = Document.Status, Document.Stage
@@ -85,10 +86,10 @@ def ring_waiting() -> int:
     waiting = Document.objects.filter(due, status=Status.QUEUED, deleted_at=None).order_by("created_at", "pk")
     to_parse = list(waiting.exclude(stage=Stage.EMBEDDING).values_list("pk", flat=True)[:RINGS_A_SWEEP])
     for pk in to_parse:
-        if not tasks.ring(tasks.parse_document, str(pk)):
+        if not ring_for_parsing(pk):
             return 0
     to_embed = list(waiting.filter(stage=Stage.EMBEDDING).values_list("pk", flat=True)[:RINGS_A_SWEEP])
-    if to_embed and not tasks.ring(tasks.embed_missing):
+    if to_embed and not ring_for_embedding():
         return 0
     rung = [*to_parse, *to_embed]
     return Document.objects.filter(pk__in=rung).update(rung_at=timezone.now()) if rung else 0
@@ -100,4 +101,4 @@ def start_generations() -> None:
         kb for kb in KnowledgeBase.objects.filter(deleted_at=None, indexes__isnull=False).distinct() if start_wanted(kb)
     ]
     if begun:
-        tasks.ring(tasks.embed_missing)
+        ring_for_embedding()

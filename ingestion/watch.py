@@ -3,19 +3,15 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
-import redis
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from kb import broker
 from kb.beats import alive
 from kb.data import chroma_url
-from kb.health import redis_url
 
 SECONDS = 0.5  # a page waits no longer than this for all of them
 
@@ -34,10 +30,10 @@ def services() -> list[Seen]:
     with ThreadPoolExecutor(max_workers=3) as pool:
         asked = [pool.submit(_asked, ping) for ping in (_redis, _chroma, _lane)]
         beating = {kind: len(alive(kind)) for kind in ("parse", "embed", "reconciler")}
-        broker, store, lane = (future.result() for future in asked)
+        redis, store, lane = (future.result() for future in asked)
     return [
         Seen(_("Web"), True, _("shows this page")),
-        Seen(_("Message broker (Redis)"), *broker),
+        Seen(_("Message broker (Redis)"), *redis),
         Seen(_("Parse worker"), *_heard(beating["parse"])),
         Seen(_("Embed worker"), *_heard(beating["embed"])),
         Seen(_("Embedding of questions"), *lane),
@@ -54,16 +50,12 @@ def _heard(n: int) -> tuple[bool, str]:
 def _asked(ping: Callable[[], str]) -> tuple[bool, str]:
     try:
         return True, ping()
-    except (redis.RedisError, httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError) as error:
         return False, _("does not answer (%(why)s)") % {"why": str(error) or type(error).__name__}
 
 
 def _redis() -> str:
-    url, limits = redis_url(), {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-    if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
-        raise OSError(_("it was not started"))
-    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **limits) as client:
-        client.ping()
+    broker.ping(SECONDS)
     return _("answers")
 
 

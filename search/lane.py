@@ -48,13 +48,6 @@ def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
     return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
 
 
-def start_lane() -> None:
-    """Called in the embed worker: answer questions from now on, and load the model for them."""
-    from search import lane_server
-
-    lane_server.start()
-
-
 def _engine_settings(preset: Preset) -> EmbeddingSettings:
     chosen = settings_of(preset)
     if preset.engine == Preset.Engine.SERVER:

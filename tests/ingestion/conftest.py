@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestion import tasks
+from ingestion import doorbell
 from search import embedders
 from search.models import Preset
 from tests.engines import DIMENSION, WordsEmbedder
@@ -22,7 +22,7 @@ def embedder(db, monkeypatch, settings, tmp_path):
     monkeypatch.setitem(embedders.ENGINES, "words", "tests.engines.WordsEmbedder")
     monkeypatch.setattr("search.generations.default_preset", lambda: preset)
     monkeypatch.setattr("ingestion.embed.loaded", lambda preset: engine)
-    monkeypatch.setattr(tasks, "ring", lambda task, *args: True)
+    monkeypatch.setattr(doorbell, "_send", lambda task, *arguments: True)
     settings.KB_VECTOR_STORE = "exact"
     settings.KB_DATA = tmp_path
     for folder in ("files", "tmp", "keywords", "run", "pages"):

@@ -12,7 +12,7 @@ Status = Document.Status
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch):
-    monkeypatch.setattr("ingestion.pipeline.ring", lambda document: None)
+    monkeypatch.setattr("ingestion.queue.ring", lambda document: None)
 
 
 def url(name: str, thing) -> str:

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Q
 from django.utils import timezone
 
-from ingestion import embed, lease, pipeline, purge
+from ingestion import embed, lease, pipeline, purge, queue
 from ingestion.errors import IngestionError
 from ingestion.receive import clean_folder, clean_name, receive
 from kb.files import path_of
@@ -133,7 +133,7 @@ def test_a_text_that_the_model_refuses_fails_its_document(handbook, embedder):
 
 def test_cancelling_takes_the_document_away_from_its_worker(document):
     lease.claim(Q(pk=document.pk), "one:1:a")
-    assert pipeline.cancel(document)
+    assert queue.cancel(document)
     with pytest.raises(lease.LeaseLost):
         lease.write(document, "one:1:a", title="Too late")
     work(document)
@@ -141,8 +141,8 @@ def test_cancelling_takes_the_document_away_from_its_worker(document):
 
 
 def test_a_cancelled_document_is_queued_again_from_the_start(document):
-    pipeline.cancel(document)
-    assert pipeline.retry(document)
+    queue.cancel(document)
+    assert queue.retry(document)
     work(document)
     assert document.status == Status.READY
 
@@ -150,7 +150,7 @@ def test_a_cancelled_document_is_queued_again_from_the_start(document):
 def test_reingesting_keeps_the_document_and_embeds_nothing_again(document, embedder):
     work(document)
     embedded = len(embedder.embedded)
-    assert pipeline.reingest(document)
+    assert queue.reingest(document)
     work(document)
     assert document.status == Status.READY
     assert len(embedder.embedded) == embedded
@@ -159,7 +159,7 @@ def test_reingesting_keeps_the_document_and_embeds_nothing_again(document, embed
 def test_a_deleted_document_leaves_no_trace(document, settings):
     work(document)
     file = path_of(document.sha256)
-    pipeline.delete(document)
+    queue.delete(document)
     purge.purge_deleted()
     assert not Document.objects.exists()
     assert not Chunk.objects.exists()
@@ -178,7 +178,7 @@ def test_a_vector_that_another_document_needs_survives(handbook, document, alice
     other = KnowledgeBase.objects.create(name="Copy")
     twin = send(other).document
     work(twin)
-    pipeline.delete(document)
+    queue.delete(document)
     purge.purge_deleted()
     assert Vector.objects.exists()
     assert path_of(twin.sha256).exists()
@@ -189,7 +189,7 @@ def test_deleting_an_archive_deletes_what_came_in_it(handbook, embedder):
         knowledge_base=handbook, title="a", name="a.zip", media_type="application/zip", size=1, sha256="1" * 64
     )
     send(handbook, parent=archive)
-    pipeline.delete(archive)
+    queue.delete(archive)
     assert not Document.objects.filter(deleted_at=None).exists()
 
 

@@ -16,7 +16,7 @@ def folder(settings, tmp_path, monkeypatch):
     for name in ("files", "tmp"):
         (tmp_path / name).mkdir()
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "tmp")
-    monkeypatch.setattr("ingestion.pipeline.ring", lambda document: None)
+    monkeypatch.setattr("ingestion.queue.ring", lambda document: None)
 
 
 @pytest.fixture
