@@ -45,8 +45,8 @@ def _prepare() -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
-    from search.embedders.loaded import loaded
     from search import lane_server
+    from search.embedders.loaded import loaded
     from search.presets import default_preset
 
     loaded(default_preset())
