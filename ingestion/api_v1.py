@@ -30,12 +30,12 @@ add_error_answers(api)
 for router in (knowledge_bases, documents, questions):
     api.add_router("", router)
 
-addresses, *names = api.urls
+addresses, *named = api.urls
 for address in addresses:
-    address.callback = with_method_answers(address.callback)
+    address.callback = address.callback and with_method_answers(address.callback)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="api:openapi-view"), name="api-home"),
-    path("", (addresses, *names)),
+    path("", (addresses, named[0], named[1])),
     path("<path:rest>", missing, name="api-missing"),
 ]

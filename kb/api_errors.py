@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from functools import wraps
 
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -73,6 +74,21 @@ def _sentence(error: dict) -> str:
     place = place[1:] if place and place[0] in OUR_NAMES else place
     text = str(error.get("msg", "")).removeprefix("Value error, ").rstrip(".")
     return f"{'.'.join(place)}: {text}." if place else f"{text}."
+
+
+def with_method_answers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view, with the same form for a method that its address does not take."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        methods = ", ".join(sorted(response["Allow"].split(", ")))
+        said = _("This address takes %(methods)s only.") % {"methods": methods}
+        return problem(405, "method_not_allowed", said, Allow=methods)
+
+    return answered
 
 
 ANSWERS: dict[type[Exception], Callable[..., JsonResponse]] = {

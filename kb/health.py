@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from kb.beats import alive
+from kb.broker import ping
 from kb.data import chroma_url
 from kb.models import Document, ServiceBeat
 
@@ -66,19 +67,11 @@ def database() -> str:
 
 
 def broker() -> str:
-    import redis  # takes as long to import as the rest of a page
-
     try:
-        with redis.Redis.from_url(redis_url(), socket_timeout=2, socket_connect_timeout=2) as client:
-            client.ping()
-    except redis.RedisError as error:
+        ping(seconds=2)
+    except OSError as error:
         return f"Redis does not answer: {error}"
     return ""
-
-
-def redis_url() -> str:
-    """Celery's address of a socket, in the words of the Redis client."""
-    return settings.KB_REDIS_URL.replace("redis+socket://", "unix://")
 
 
 def chroma() -> str:

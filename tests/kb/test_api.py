@@ -47,6 +47,12 @@ def test_without_a_key_nothing_is_answered(alice, client):
     assert "API key" in message(response)
 
 
+def test_a_method_that_an_address_does_not_take_is_told_in_the_form_of_all_errors(as_alice):
+    response = as_alice.put("/api/v1/knowledge-bases")
+    assert (response.status_code, response["Allow"]) == (405, "GET, POST")
+    assert response.json() == {"error": {"code": "method_not_allowed", "message": "This address takes GET, POST only."}}
+
+
 def test_a_session_does_not_stand_in_for_a_key(alice, client):
     client.force_login(alice)
     assert client.get("/api/v1/knowledge-bases").status_code == 401

@@ -54,7 +54,9 @@ def test_an_administrator_reads_what_is_wrong(client, admin, broken):
 def test_a_redis_and_a_chroma_that_are_away_are_told(settings, tmp_path):
     settings.KB_REDIS_URL = f"redis+socket://{tmp_path}/none.sock"
     settings.KB_DATA, settings.KB_CHROMA_URL = tmp_path, "http://127.0.0.1:9"
-    assert health.broker().startswith("Redis does not answer")
+    assert health.broker() == "Redis does not answer: it was not started"
+    settings.KB_REDIS_URL = "redis://127.0.0.1:9/0"
+    assert health.broker().startswith("Redis does not answer: ")
     assert health.chroma().startswith("Chroma does not answer, so search compares all vectors instead")
 
 
