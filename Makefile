@@ -26,13 +26,12 @@ test: install-dev ## run the whole suite
 lint: install-dev ## find mistakes, without changing anything
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m djlint templates --check --lint --quiet
+	$(PY) -m djlint templates --lint --quiet
 	$(PY) -m mypy kb search ingestion
 
-format: install-dev ## put every file into shape
+format: install-dev ## put every Python file into shape
 	$(PY) -m ruff check --fix --quiet .
 	$(PY) -m ruff format --quiet .
-	$(PY) -m djlint templates --reformat --quiet
 
 bench: install-dev ## measure speed and quality
 	@$(PY) -m benchmarks $(ARGS)
