@@ -5,6 +5,7 @@ import os
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.integration.database import own_database
 from tests.integration.lectern import Lectern
 from tests.requirements_present import program
 
@@ -21,12 +22,13 @@ QUIET = (
 
 @pytest.fixture(scope="module")
 def lectern(tmp_path_factory):
-    running = Lectern(tmp_path_factory.mktemp("browser") / "data")
-    running.data.mkdir()
     program("chromium")  # skips before anything is started
-    running.start()
-    yield running
-    running.stop()
+    with own_database() as database:
+        running = Lectern(tmp_path_factory.mktemp("browser") / "data", **database)
+        running.data.mkdir()
+        running.start()
+        yield running
+        running.stop()
 
 
 @pytest.fixture(scope="module")
