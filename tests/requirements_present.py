@@ -7,7 +7,6 @@ import pytest
 
 PROGRAMS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
-    "redis": ("redis-server", "valkey-server"),
     "tesseract": ("tesseract",),
 }
 

@@ -15,10 +15,15 @@ import pytest
 
 from ingestion.errors import IngestionError
 from ingestion.parse import parse
+from tests.requirements_present import program
 from tests.samples.make import SAMPLES, expected_of
 
 HERE = Path(__file__).parent.parent / "samples"
-needs_tesseract = pytest.mark.skipif(not shutil.which("tesseract"), reason="Tesseract is not installed")
+
+
+@pytest.fixture
+def _tesseract():
+    program("tesseract")
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -105,7 +110,7 @@ def test_a_long_text_is_cut_and_nothing_is_lost(tmp_path):
     assert " ".join(s.text for s in sections) == text.strip()
 
 
-@needs_tesseract
+@pytest.mark.usefixtures("_tesseract")
 @pytest.mark.parametrize("name", ["scan.pdf", "scan.png"])
 def test_a_scan_is_recognised_with_its_places(name, tmp_path):
     result = parsed(HERE / name, tmp_path)
