@@ -86,13 +86,13 @@ def _at_chunk(document: Document, pk: int, sentences: tuple[Span, ...]) -> Opene
 
 
 def page_of(document: Document, opened: Opened) -> int | None:
-    """The page to open: where the passage begins."""
+    """The page to open: that of the first marked sentence, or where the passage begins."""
     if opened.place:
-        for section in covering(document, opened.place.passage):
-            lines = [line for line in section.lines if overlaps((line[0], line[1]), opened.place.passage)]
+        for section in covering(document, opened.place.opens_at):
+            lines = [line for line in section.lines if overlaps((line[0], line[1]), opened.place.opens_at)]
             if lines:
                 return int(lines[0][2])
-            if section.page and overlaps(span_of(section), opened.place.passage):
+            if section.page and overlaps(span_of(section), opened.place.opens_at):
                 return section.page
     return opened.page
 

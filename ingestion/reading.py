@@ -18,6 +18,11 @@ class Place:
     passage: Span
     sentences: tuple[Span, ...] = ()
 
+    @property
+    def opens_at(self) -> Span:
+        """What the reader sees first: the first marked sentence, or the passage where none is."""
+        return min(self.sentences, default=self.passage)
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -59,7 +64,7 @@ def blocks_of(sections: Iterable[Section], place: Place | None) -> list[Block]:
     for section in sections:
         if section.kind != "list_item" or kind != "list_item":
             run += 1
-        first = place is not None and not seen and overlaps(place.passage, span_of(section))
+        first = place is not None and not seen and overlaps(place.opens_at, span_of(section))
         seen = seen or first
         begins = section.page is not None and section.page != page
         blocks.append(_block(section, place, run=run, begins_page=begins, is_first_marked=first))

@@ -37,7 +37,7 @@ class PagePicture:
     width: int
     height: int
     boxes: list[Box]
-    is_first_marked: bool
+    opens_at: Box | None  # what the reader sees first, on the one page that has it
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _beginning(document: Document, place: Place | None) -> int:
     """Where the window begins: some sections above the passage, but not so many that it wouldn't fit in."""
     if place is None:
         return 0
-    above = Section.objects.filter(document=document, start__lte=place.passage[0]).order_by("-ordinal")[: BEFORE + 1]
+    above = Section.objects.filter(document=document, start__lte=place.opens_at[0]).order_by("-ordinal")[: BEFORE + 1]
     fitting = _fitting(above, CHARACTERS // 2)
     return fitting[-1].ordinal if fitting else 0
 
@@ -103,10 +103,18 @@ def page_window(document: Document, opened: Opened, query: QueryDict) -> PageWin
     first = min(first, total)
     last = min(before - 1 if before else first + PAGES - 1, total)
     boxes = boxes_on_pages(document, opened)
-    marked = min(boxes, default=None)
+    opening = _opening(boxes)
     sizes = _sizes(document, total)
-    pages = [PagePicture(n, *sizes[n - 1], boxes.get(n, []), n == marked) for n in range(first, last + 1)]
+    pages = [PagePicture(n, *sizes[n - 1], boxes.get(n, []), opening.get(n)) for n in range(first, last + 1)]
     return PageWindow(pages, before=first if first > 1 else None, after=last + 1 if last < total else None)
+
+
+def _opening(boxes: dict[int, list[Box]]) -> dict[int, Box]:
+    """The page with the first marked sentence and its first box; without sentences, those of the passage."""
+    of_sentences = {n: [box for box in marked if box.mark == "sentence"] for n, marked in boxes.items()}
+    found = {n: marked for n, marked in of_sentences.items() if marked} or boxes
+    first = min(found, default=None)
+    return {} if first is None else {first: found[first][0]}
 
 
 def has_pictures(document: Document) -> bool:

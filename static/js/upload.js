@@ -48,7 +48,7 @@
     request.addEventListener("loadend", () => {
       running.delete(request);
       if (request.status === 200) take(request.responseText, item.file);
-      else if (!request.wasStopped) refuse(item.file, say.lost, item);
+      else if (!request.wasStopped) refuse(item.file, request.status ? say.failed : say.lost, item);
       if (waiting.length) send(waiting.shift());
       show();
     });

@@ -96,3 +96,9 @@ def test_boxes_cover_the_marked_part_of_a_line():
 
 def test_boxes_kept_with_a_passage_are_shown_as_they_are():
     assert boxes_as_cited([[2, 0.1, 0.2, 0.3, 0.4]]) == {2: [Box(100, 200, 200, 200, "passage")]}
+
+
+def test_the_page_opens_at_the_first_marked_sentence_of_the_passage():
+    place = Place((0, 13), ((10, 13), (5, 8)))
+    blocks = blocks_of(sections(("paragraph", "abc", {}), ("paragraph", "def", {}), ("paragraph", "ghi", {})), place)
+    assert [block.is_first_marked for block in blocks] == [False, True, False]

@@ -223,8 +223,8 @@ def test_a_page_is_a_picture_with_the_passage_boxed(client, alice, photo):
     page = shown(client, photo, "?start=0&end=10&mark=5-10")
     assert reverse("document_page", args=[photo.pk, 1]) in page
     assert 'width="300" height="200"' in page
-    assert 'page-box-passage" id="passage" x="100" y="200" width="500" height="100"' in page
-    assert 'page-box-sentence" x="350" y="200" width="250" height="100"' in page
+    assert 'page-box-passage" x="100" y="200" width="500" height="100"' in page
+    assert 'page-box-sentence" id="passage" x="350" y="200" width="250" height="100"' in page
     assert "Exit here." in shown(client, photo, "?view=text")
 
 
