@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Part:
-    """A section that begins in a passage: [start, end) in the document's text, what it is, and where it stands."""
+    """A section that a passage has some of: [start, end) in the document's text, what it is, and where it stands."""
 
     start: int
     end: int
@@ -51,4 +51,4 @@ class Passage:
 
     def spans(self) -> list[tuple[int, int, str]]:
         """Its parts as [start, end) of the passage's own text, with their kinds."""
-        return [(part.start - self.start, part.end - self.start, part.kind) for part in self.parts]
+        return [(max(0, part.start - self.start), part.end - self.start, part.kind) for part in self.parts]

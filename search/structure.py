@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import reduce
 from operator import or_
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Length
 
 from kb.models import Section
@@ -17,15 +17,17 @@ def with_parts(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """The passages with their parts, by one question to the database."""
     if not passages:
         return ()
-    within = reduce(or_, (Q(document=p.document_id, start__gte=p.start, start__lt=p.end) for p in passages))
-    rows = Section.objects.filter(within).annotate(length=Length("text")).order_by("document", "ordinal")
+    sections = Section.objects.annotate(end=F("start") + Length("text"))
+    rows = sections.filter(reduce(or_, (_overlapping(passage) for passage in passages))).order_by("ordinal")
     parts = defaultdict(list)
-    for document, start, length, kind, page, path in rows.values_list(
-        "document", "start", "length", "kind", "page", "heading_path"
-    ):
-        parts[document].append(Part(start, start + length, kind, page, tuple(path)))
+    for document, *place, path in rows.values_list("document", "start", "end", "kind", "page", "heading_path"):
+        parts[document].append(Part(*place, tuple(path)))
     return tuple(replace(p, parts=_within(p, parts[p.document_id])) for p in passages)
 
 
+def _overlapping(passage: Passage) -> Q:
+    return Q(document=passage.document_id, start__lt=passage.end, end__gt=passage.start)
+
+
 def _within(passage: Passage, parts: Sequence[Part]) -> tuple[Part, ...]:
-    return tuple(part for part in parts if passage.start <= part.start < passage.end)
+    return tuple(part for part in parts if part.start < passage.end and part.end > passage.start)
