@@ -5,7 +5,8 @@ import random
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
+from django.utils import timezone
 
 from kb.models import Chunk
 from search import vectors
@@ -16,18 +17,26 @@ from search.place import PAGE, add_to_store, entry_of
 from search.stores import StoreError, VectorStore, open_store
 
 log = logging.getLogger(__name__)
+A_SWEEP = 20  # indexes: with a thousand of them, a sweep still takes a second, and each is checked every few minutes
 SAMPLE = 5  # chunks an index that are looked up by their own vector at each sweep
 
 
 def mend_indexes() -> None:
-    """One sweep: check every index in use, rebuild the suspended ones and the missing words."""
+    """One sweep: rebuild the suspended indexes; of the others, check those that were not checked for longest."""
     store, keywords = open_store(), open_keywords()
-    for index in Index.objects.exclude(state=Index.State.RETIRED).select_related("preset", "knowledge_base"):
+    for index in _due():
         mend_words(keywords, index)
         if index.store_ready and not is_right(store, index):
             suspend(index)
         if not index.store_ready and answers(store):
             rebuild(store, index)
+        Index.objects.filter(pk=index.pk).update(audited_at=timezone.now())
+
+
+def _due() -> list[Index]:
+    used = Index.objects.exclude(state=Index.State.RETIRED).select_related("preset", "knowledge_base")
+    oldest_first = used.filter(store_ready=True).order_by(F("audited_at").asc(nulls_first=True), "pk")
+    return [*used.filter(store_ready=False), *oldest_first[:A_SWEEP]]
 
 
 def expected(index: Index) -> int:

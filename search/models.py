@@ -67,6 +67,7 @@ class Index(models.Model):
         default=True,
         help_text=_("While it is not, search is exact, over the stored vectors."),
     )
+    audited_at = models.DateTimeField(_("last checked"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     served_at = models.DateTimeField(_("served since"), null=True, blank=True)
 

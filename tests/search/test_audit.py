@@ -99,3 +99,11 @@ def test_a_retired_index_is_not_looked_at(index):
     audit.mend_indexes()
     index.refresh_from_db()
     assert index.store_ready
+
+
+def test_a_sweep_checks_those_that_were_not_checked_for_longest(index, monkeypatch):
+    monkeypatch.setattr(audit, "A_SWEEP", 1)
+    other = make_index(KnowledgeBase.objects.create(name="Other"))
+    audit.mend_indexes()
+    audit.mend_indexes()
+    assert not Index.objects.filter(pk__in=[index.pk, other.pk], audited_at=None).exists()
