@@ -1,4 +1,4 @@
-"""What is done with documents that are here: cancel, retry, delete, one or many."""
+"""What is done with documents that are here: cancel, retry, delete, download, one or many."""
 
 import uuid
 from collections.abc import Callable
@@ -6,15 +6,19 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ingestion import queue
-from kb.access import get_writable, get_writable_document
+from ingestion.bundle import zipped
+from ingestion.viewer import AS_FILE
+from kb.access import get_readable, get_writable, get_writable_document
 from kb.models import Document, KnowledgeBase
 from kb.request import Request
 
@@ -89,6 +93,20 @@ def documents_bulk(request: Request, pk) -> HttpResponse:
         messages.success(request, bulk.said(done) % {"n": done})
     filter_ = QueryDict(request.POST.get("filter", "")).urlencode()
     return redirect(f"{reverse('knowledge_base', args=[base.pk])}?{filter_}".removesuffix("?"))
+
+
+@login_required
+@require_POST
+def documents_download(request: Request, pk) -> StreamingHttpResponse:
+    """The originals of the chosen documents in one archive."""
+    base = get_readable(request.user, pk)
+    chosen = _chosen(base, request.POST.getlist("document"))
+    if not chosen:
+        raise Http404
+    name = f"{slugify(base.name, allow_unicode=True) or 'documents'}.zip"
+    disposition = content_disposition_header(as_attachment=True, filename=name)
+    headers = {**AS_FILE, "Content-Disposition": disposition}
+    return StreamingHttpResponse(zipped(chosen), content_type="application/zip", headers=headers)
 
 
 def _chosen(base: KnowledgeBase, ids: list[str]) -> list[Document]:

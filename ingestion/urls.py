@@ -8,6 +8,7 @@ urlpatterns = [
     path("knowledge-bases/<uuid:pk>/", views.knowledge_base, name="knowledge_base"),
     path("knowledge-bases/<uuid:pk>/documents/rows", views.documents_rows, name="documents_rows"),
     path("knowledge-bases/<uuid:pk>/documents/bulk", actions.documents_bulk, name="documents_bulk"),
+    path("knowledge-bases/<uuid:pk>/documents/download", actions.documents_download, name="documents_download"),
     path("knowledge-bases/<uuid:pk>/upload", uploads.upload, name="upload"),
     path("knowledge-bases/<uuid:pk>/paste", uploads.paste, name="paste"),
     path("knowledge-bases/<uuid:pk>/chunk-preview", preview.chunk_preview, name="chunk_preview"),

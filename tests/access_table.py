@@ -73,6 +73,7 @@ OBJECTS: dict[str, list[Use]] = {
     f"{BASE}/": [Use(VIEWER), Use(VIEWER, query="?status=ready&q=a")],
     f"{BASE}/documents/rows": [Use(VIEWER)],
     f"{BASE}/documents/bulk": [Use(EDITOR, "post", {"action": "delete", "document": "{document}"})],
+    f"{BASE}/documents/download": [Use(VIEWER, "post", {"document": "{document}"})],
     f"{BASE}/upload": [Use(EDITOR, "post", {"file": "notes.txt"}, upload=True)],
     f"{BASE}/paste": [Use(EDITOR, "post", {"title": "Pasted", "text": "Some words."})],
     f"{BASE}/chunk-preview": [
