@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import IO, cast
 from zipfile import ZIP_STORED, ZipFile
 
 from kb.files import BLOCK, path_of
@@ -30,7 +31,7 @@ class _Pipe:
 def zipped(documents: Iterable[Document]) -> Iterator[bytes]:
     """The archive's bytes, block by block. An original that is gone is left out."""
     pipe, names = _Pipe(), Counter[str]()
-    with ZipFile(pipe, "w", ZIP_STORED, allowZip64=True) as archive:
+    with ZipFile(cast(IO[bytes], pipe), "w", ZIP_STORED, allowZip64=True) as archive:
         for document in documents:
             try:
                 original = path_of(document.sha256).open("rb")
