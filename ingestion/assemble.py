@@ -78,17 +78,3 @@ def _slice(block: Block, start: int, end: int) -> Block:
 def _moved(line: Line, by: int, length: int) -> Line:
     start, end, *place = line
     return (max(0, start - by), min(length, end - by), *place)  # type: ignore[return-value]
-
-
-def tidy_title(title: str) -> str:
-    """A title that a person would recognise, else "": no "untitled", no file name, no program's signature."""
-    title = one_line(title).strip(" .-_")
-    title = re.sub(r"^(Microsoft (Word|PowerPoint|Excel)|WPS \w+) - ", "", title)
-    if not 3 <= len(title) <= 200 and not (len(title) == 2 and not title.isascii()):
-        return ""
-    bad = re.fullmatch(
-        r"(none|null|untitled|无标题|無題|titel|title|document|文档|presentation|slide|layout|page|sheet|book|index|"
-        r"powerpoint[ -]pr.sentation|word document|new document|scan|default)[\s\d.]*|.*\.\w{2,5}|[\W\d_]+|/?\S*/\S*",
-        title, re.IGNORECASE,
-    )  # fmt: skip
-    return "" if bad else title

@@ -53,9 +53,10 @@ def _reporter() -> Callable[[int, int], None]:
 
 def _parse(request: dict, out: Path, deadline: float, report: Callable[[int, int], None]) -> None:
     from ingestion import parsers
-    from ingestion.assemble import assemble, tidy_title
+    from ingestion.assemble import assemble
     from ingestion.language import language_of
     from ingestion.parsed import write
+    from ingestion.title import tidy_title, top_heading
 
     path = Path(request["path"])
     source = parsers.Source(
@@ -65,9 +66,8 @@ def _parse(request: dict, out: Path, deadline: float, report: Callable[[int, int
     sections = tuple(assemble(draft.blocks))
     if not sections and not draft.attachments:
         raise IngestionError(one_after_another([NO_TEXT, *draft.notes]))
-    top = next((s.text for s in sections[:20] if s.kind == "heading" and s.depth <= 2), "")
     head = {
-        "title": tidy_title(draft.title) or tidy_title(top),
+        "title": tidy_title(draft.title) or tidy_title(top_heading(sections)),
         "language": language_of([s.text for s in sections]),
         "pages": draft.pages,
         "notes": [note.to_json() for note in draft.notes],
