@@ -144,11 +144,16 @@ def _with_libreoffice(format: str) -> str:
 def _text_format(head: bytes, name: str) -> str:
     extension = extension_of(name)
     if not looks_like_text(head):
+        if extension in MEDIA_TYPES or extension in TEXT_EXTENSIONS:
+            raise unsupported(
+                _("This file is not what its name says (.{extension}), and cannot be read.", extension=extension)
+            )
         if extension:
             raise unsupported(_("This kind of file (.{extension}) cannot be read.", extension=extension))
         raise unsupported(_("This kind of file cannot be read."))
     if extension in TEXT_EXTENSIONS:
-        return TEXT_EXTENSIONS[extension]
+        format = TEXT_EXTENSIONS[extension]
+        return "html" if format == "xml" and _guess(head) == "html" else format
     if extension in CODE_EXTENSIONS or head.startswith(b"#!"):
         return "code"
     return _guess(head)

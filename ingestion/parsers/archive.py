@@ -107,3 +107,5 @@ def _notes(left_out: list[str]) -> Iterator[Sentence]:
         yield _("Left out, as they cannot be read: {names} and {count} more.", names=names, count=more)
     elif names:
         yield _("Left out, as they cannot be read: {names}.", names=names)
+    if any(name.lower().endswith(".zip") for name in left_out):
+        yield _("Archives inside an archive are not opened; upload them by themselves.")

@@ -134,9 +134,12 @@ def _xml_root(path: Path) -> etree._Element | None:
     text = decode(data, declared[1].decode("ascii") if declared else "")
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", clean(text))
     try:
-        return etree.fromstring(text.encode("utf-8"), parser)
+        root = etree.fromstring(text.encode("utf-8"), parser)
     except etree.XMLSyntaxError:
         return None
+    if root is not None:  # what stands after an unresolved entity goes on with what stands before it
+        etree.strip_elements(root, etree.Entity, etree.ProcessingInstruction, with_tail=False)
+    return root
 
 
 def _elements(root: etree._Element) -> Iterator[Block]:

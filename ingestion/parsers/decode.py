@@ -49,13 +49,24 @@ _SINGLE_BYTE = [
 ]  # fmt: skip
 
 
+# What pages and mails call their encoding -> the larger one that browsers take it for (encoding.spec.whatwg.org).
+_CALLED = {
+    "xsjis": "cp932", "shiftjis": "cp932", "sjis": "cp932", "windows31j": "cp932", "mskanji": "cp932",
+    "gb2312": "gb18030", "gbk": "gb18030", "xgbk": "gb18030", "cp936": "gb18030", "xeucjp": "euc_jp",
+    "big5": "big5hkscs", "xxbig5": "big5hkscs", "euckr": "cp949", "ksc56011987": "cp949", "ksc5601": "cp949",
+    "iso88591": "cp1252", "latin1": "cp1252", "usascii": "cp1252", "iso88599": "cp1254", "tis620": "cp874",
+    "xmaccyrillic": "mac_cyrillic", "macintosh": "mac_roman", "xwindows1251": "cp1251",
+}  # fmt: skip
+
+
 def decode(data: bytes, declared: str = "") -> str:
     """The text. `declared` is what the file says of itself: it is believed where it fits."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    if declared and (text := _strictly(data, declared)) is not None and "�" not in text:
-        return text
+    for name in (_CALLED.get(re.sub(r"[^a-z0-9]", "", declared.lower()), declared), declared) if declared else ():
+        if (text := _strictly(data, name)) is not None and "�" not in text:
+            return text
     encoding = encoding_of(data)
     return data.decode(encoding, "replace")
 

@@ -27,7 +27,10 @@ def parse_image(source: Source) -> Draft:
                     _("Only the first {count} pages were read: the rest would have taken too long.", count=number - 1)
                 )
                 break
-            pages.append(_page(picture, number, languages, source.deadline))
+            page, guessed = _page(picture, number, languages, source.deadline)
+            pages.append(page)
+            if guessed:
+                notes.append(ocr.unread(_("Page {number}", number=number), languages))
             source.progress(number, count)
     if any(page.lines for page in pages):
         notes.insert(0, _("The text was recognised in a picture and may contain errors."))
@@ -48,7 +51,8 @@ def open_picture(source: Source) -> Image.Image:
     return picture
 
 
-def _page(picture: Image.Image, number: int, languages: str, deadline: float) -> Page:
+def _page(picture: Image.Image, number: int, languages: str, deadline: float) -> tuple[Page, bool]:
+    """The page, and whether what is written there could only be guessed."""
     try:
         if number > 1:
             picture.seek(number - 1)
@@ -59,7 +63,8 @@ def _page(picture: Image.Image, number: int, languages: str, deadline: float) ->
     if frame.width < 1000:  # Tesseract wants letters of 20 pixels and more
         frame = frame.resize((frame.width * 2, frame.height * 2), Image.Resampling.LANCZOS)
     width, height = float(frame.width), float(frame.height)
-    return Page(number, width, height, ocr.read(frame, languages, width, height, deadline))
+    reading = ocr.read(frame, languages, width, height, deadline)
+    return Page(number, width, height, reading.lines), reading.guessed
 
 
 def _flat(picture: Image.Image) -> Image.Image:

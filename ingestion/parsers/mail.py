@@ -37,16 +37,18 @@ def parse_eml(source: Source) -> Draft:
 def _raw(path: Path) -> bytes:
     """The message's bytes; a whole file in UTF-16 is made UTF-8, of which mail can be read."""
     data = path.read_bytes()
-    return decode(data).encode("utf-8") if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) else data
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) or 0 in data[:2]
+    return decode(data).encode("utf-8") if wide else data
 
 
 def _header(message: Message, name: str) -> str:
-    value = message.get(name)
+    value = next((value for key, value in message.raw_items() if key.lower() == name.lower()), None)
     if value is None:
         return ""
+    value = decode(str(value).encode("utf-8", "surrogateescape"))  # bytes beyond ASCII, of no encoding that is told
     parts = []
     try:
-        decoded = email.header.decode_header(str(value))
+        decoded = email.header.decode_header(value)
     except (email.errors.HeaderParseError, ValueError):
         return one_line(str(value))
     for text, charset in decoded:

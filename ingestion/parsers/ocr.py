@@ -6,7 +6,7 @@ import io
 import shutil
 import subprocess
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 from PIL import Image
@@ -14,9 +14,12 @@ from PIL import Image
 from ingestion.clean import one_line
 from ingestion.parsers.columns import PageLine
 from ingestion.parsers.layout import CJK
+from ingestion.sentence import Sentence
+from ingestion.sentence import sentence as _
 
 _SURE = 25  # of 100: a line that Tesseract is less sure of is a stain, a drawing, a frame
 _UNSURE = 80  # of 100, over a page: worth a second reading
+_GUESSED = 50  # of 100, over a page: Japanese read as Chinese comes to 17-32, poor but right readings to 70 and more
 _LONGEST = 60  # seconds for a page
 
 
@@ -34,8 +37,25 @@ def is_late(deadline: float) -> bool:
     return time.monotonic() > deadline
 
 
-def read(picture: Image.Image, languages: str, width: float, height: float, deadline: float) -> list[PageLine]:
-    """The lines in a picture, as lines of a page of `width` by `height` points. Empty where the time ran out.
+@dataclass(frozen=True)
+class Reading:
+    """The lines of a picture. `guessed`: Tesseract saw letters but could not read them, and there are no lines."""
+
+    lines: list[PageLine]
+    guessed: bool = False
+
+
+def unread(pages: Sentence, languages: str) -> Sentence:
+    return _(
+        "{pages}: nothing that makes sense could be recognised. If there is text, Tesseract may lack its language; "
+        "here it knows {languages}.",
+        pages=pages,
+        languages=languages.replace("+", ", "),
+    )
+
+
+def read(picture: Image.Image, languages: str, width: float, height: float, deadline: float) -> Reading:
+    """The lines in a picture, as lines of a page of `width` by `height` points. None where the time ran out.
 
     Tesseract's own analysis of the page now and then takes wide-set Chinese for columns and is unsure of every line:
     then the page is read once more as a single block, and the surer reading counts.
@@ -45,8 +65,10 @@ def read(picture: Image.Image, languages: str, width: float, height: float, dead
     lines = _recognised(out.getvalue(), languages, "3", deadline)
     if lines and _sureness(lines) < _UNSURE and not is_late(deadline):
         lines = max(lines, _recognised(out.getvalue(), languages, "6", deadline), key=_sureness)
+    if lines and _sureness(lines) < _GUESSED:
+        return Reading([], guessed=True)
     scale = (width / picture.width, height / picture.height)
-    return _of_one_size([_line(words, scale) for words in lines if _sureness([words]) >= _SURE])
+    return Reading(_of_one_size([_line(words, scale) for words in lines if _sureness([words]) >= _SURE]))
 
 
 def _recognised(png: bytes, languages: str, segmentation: str, deadline: float) -> list[list[dict]]:

@@ -10,6 +10,7 @@ from ingestion.clean import clean
 from ingestion.errors import IngestionError
 from ingestion.parsers import Draft, Source, ocr
 from ingestion.parsers.layout import Outline, Page, blocks_of, squeezed
+from ingestion.parsers.pdf_form import filled_in
 from ingestion.parsers.pdf_lines import has_picture, lines_of
 from ingestion.sentence import Sentence
 from ingestion.sentence import sentence as _
@@ -28,6 +29,7 @@ class _Pages:
 
     read: list[Page] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
+    guessed: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     broken: list[int] = field(default_factory=list)
     out_of_time: bool = False
@@ -39,14 +41,16 @@ def parse_pdf(source: Source) -> Draft:
     pages = _read(document, min(count, _MOST_PAGES), source)
     if len(pages.broken) == min(count, _MOST_PAGES):
         raise IngestionError(_("This PDF is damaged: none of its pages can be opened."))
-    notes = _notes(pages, count)
+    notes = _notes(pages, count, ocr.languages(source.ocr_languages))
     outline = _outline(document)
     return Draft(blocks_of(pages.read, outline), _title(document), count - len(pages.broken), notes=notes)
 
 
 def open_pdf(source: Source) -> pdfium.PdfDocument:
     try:
-        return pdfium.PdfDocument(source.path)
+        document = pdfium.PdfDocument(source.path)
+        document.init_forms()
+        return document
     except pdfium.PdfiumError as error:
         raise IngestionError(_said(str(error))) from None
 
@@ -79,20 +83,23 @@ def _read(document: pdfium.PdfDocument, count: int, source: Source) -> _Pages:
 
 def _read_page(page: pdfium.PdfPage, number: int, languages: str, deadline: float, pages: _Pages) -> None:
     width, height = page.get_size()
-    lines = lines_of(page, width, height)
+    lines, fields = lines_of(page, width, height), list(filled_in(page, width, height))
     if not _is_picture(page, "".join(line.text for line in lines)):
-        pages.read.append(Page(number, width, height, lines))
+        pages.read.append(Page(number, width, height, [*lines, *fields]))
         return
     if languages and not ocr.is_late(deadline):
         scale = min(_DPI / 72, _MOST_PIXELS / max(width, height, 1))
         picture = page.render(scale=scale, grayscale=True).to_pil()
-        if found := ocr.read(picture, languages, width, height, deadline):
-            lines = found
+        reading = ocr.read(picture, languages, width, height, deadline)
+        if reading.guessed:
+            pages.guessed.append(number)
+        if reading.lines:
+            lines = reading.lines
             pages.recognised.append(number)
     else:
         pages.unread.append(number)
         pages.out_of_time = bool(languages)
-    pages.read.append(Page(number, width, height, lines))
+    pages.read.append(Page(number, width, height, [*lines, *fields]))
 
 
 def _is_picture(page: pdfium.PdfPage, text: str) -> bool:
@@ -132,10 +139,12 @@ def _title(document: pdfium.PdfDocument) -> str:
         return ""
 
 
-def _notes(pages: _Pages, count: int) -> list[Sentence]:
+def _notes(pages: _Pages, count: int, languages: str) -> list[Sentence]:
     notes = []
     if found := pages.recognised:
         notes.append(_("{pages}: the text was recognised in a picture and may contain errors.", pages=_listed(found)))
+    if pages.guessed:
+        notes.append(ocr.unread(_listed(pages.guessed), languages))
     if late := pages.unread if pages.out_of_time else []:
         notes.append(_("{pages}: no text layer, and recognising it would have taken too long.", pages=_listed(late)))
     elif bare := pages.unread:

@@ -92,8 +92,8 @@ def _line(page, textpage, text: str, first: int, last: int, width: float, height
             boxes.append((box.left, box.top, box.right, box.bottom))
     if not boxes:
         return None
-    corners = [_shown(page, min(b[0] for b in boxes), max(b[1] for b in boxes), width, height),
-               _shown(page, max(b[2] for b in boxes), min(b[3] for b in boxes), width, height)]  # fmt: skip
+    corners = [shown_at(page, min(b[0] for b in boxes), max(b[1] for b in boxes), width, height),
+               shown_at(page, max(b[2] for b in boxes), min(b[3] for b in boxes), width, height)]  # fmt: skip
     (x1, y1), (x2, y2) = corners
     if max(x1, x2) <= 0 or max(y1, y2) <= 0 or min(x1, x2) >= width or min(y1, y2) >= height:
         return None  # beside the page: printers' marks
@@ -110,7 +110,7 @@ def _scaled(size: float, heights: list[float]) -> float:
     return size if 0.7 * size <= middle <= 1.8 * size else middle
 
 
-def _shown(page, x: float, y: float, width: float, height: float) -> tuple[float, float]:
+def shown_at(page, x: float, y: float, width: float, height: float) -> tuple[float, float]:
     """A point of the page's own space in the page as it is shown: rotated, cropped, from the top left."""
     across, down = ctypes.c_int(), ctypes.c_int()
     raw.FPDF_PageToDevice(page.raw, 0, 0, _UNITS, _UNITS, 0, x, y, across, down)
