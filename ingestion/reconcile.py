@@ -15,9 +15,9 @@ from ingestion import lease
 from ingestion.doorbell import EXPIRES, ring_for_embedding, ring_for_parsing
 from ingestion.purge import purge_deleted, sweep_files
 from kb.beats import beat, forget_the_silent
-from kb.models import Document, KnowledgeBase
+from kb.models import Document
 from search.audit import mend_indexes
-from search.generations import start_wanted
+from search.generations import outdated, start_wanted
 
 log = logging.getLogger(__name__)
 RING_AGAIN = timedelta(seconds=EXPIRES)
@@ -97,8 +97,6 @@ def ring_waiting() -> int:
 
 def start_generations() -> None:
     """Where a knowledge base's settings ask for another index than it has, begin one and call the embed worker."""
-    begun = [
-        kb for kb in KnowledgeBase.objects.filter(deleted_at=None, indexes__isnull=False).distinct() if start_wanted(kb)
-    ]
+    begun = [knowledge_base for knowledge_base in outdated() if start_wanted(knowledge_base)]
     if begun:
         ring_for_embedding()

@@ -20,11 +20,9 @@ def wanted(knowledge_base: KnowledgeBase) -> tuple[Preset, Chunking]:
 
 
 def _chunking(knowledge_base: KnowledgeBase, preset: Preset) -> Chunking:
+    tokens, overlap = _lengths(knowledge_base, preset)
     return Chunking.objects.get_or_create(
-        knowledge_base=knowledge_base,
-        tokenizer=preset.model,
-        tokens=min(knowledge_base.chunk_tokens, preset.max_tokens),
-        overlap=min(knowledge_base.chunk_overlap, knowledge_base.chunk_tokens // 2),
+        knowledge_base=knowledge_base, tokenizer=preset.model, tokens=tokens, overlap=overlap
     )[0]
 
 
@@ -59,6 +57,32 @@ def filled_indexes(knowledge_base: KnowledgeBase) -> list[Index]:
         .select_related("preset", "chunking", "knowledge_base")
         .order_by("pk")
     )
+
+
+def outdated() -> list[KnowledgeBase]:
+    """The knowledge bases whose serving index is not what their settings ask for, or that have one in the making."""
+    preset = default_preset()
+    used = Index.objects.exclude(state=Index.State.RETIRED).filter(knowledge_base__deleted_at=None)
+    return list(
+        dict.fromkeys(
+            index.knowledge_base
+            for index in used.select_related("knowledge_base", "chunking").order_by("pk")
+            if index.state == Index.State.BUILDING or not _is_wanted(index, preset)
+        )
+    )
+
+
+def _is_wanted(index: Index, preset: Preset) -> bool:
+    chunking = index.chunking
+    return (index.preset_id, chunking.tokenizer, chunking.tokens, chunking.overlap) == (
+        preset.pk, preset.model, *_lengths(index.knowledge_base, preset),
+    )  # fmt: skip
+
+
+def _lengths(knowledge_base: KnowledgeBase, preset: Preset) -> tuple[int, int]:
+    """Passage length and overlap in tokens, as far as the model allows."""
+    overlap = min(knowledge_base.chunk_overlap, knowledge_base.chunk_tokens // 2)
+    return min(knowledge_base.chunk_tokens, preset.max_tokens), overlap
 
 
 def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:

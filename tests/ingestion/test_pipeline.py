@@ -244,3 +244,11 @@ def test_names_lose_what_could_do_harm(given, kept):
 
 def test_folders_cannot_lead_out():
     assert clean_folder("/../docs/./a//..") == "docs/a"
+
+
+def test_a_sweep_looks_at_all_knowledge_bases_by_one_question(handbook, document, django_assert_num_queries):
+    from ingestion.reconcile import start_generations
+
+    work(document)
+    with django_assert_num_queries(1):
+        start_generations()
