@@ -12,7 +12,7 @@ INLINE = re.compile(
 BULLET = re.compile(r"\s*[-*+]\s+(.*)")
 NUMBERED = re.compile(r"\s*(\d{1,3})[.)]\s+(.*)")
 HEADING = re.compile(r"#{1,6}\s+(.*)")
-FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,16 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
     mark = ""
     for line in lines:
         found = FENCE.match(line)
-        if found and (fence is None or found[1].startswith(mark)):
-            mark = found[1]
-            if fence is not None:
+        if fence is not None:
+            if found and found[1].startswith(mark) and not found[2].strip():
                 yield Block("code", ((Run("text", "\n".join(fence)),),))
+                fence = None
+            else:
+                fence.append(line)
+        elif found:
             yield from _paragraph(paragraph)
-            paragraph, fence = [], [] if fence is None else None
-        elif fence is not None:
-            fence.append(line)
+            paragraph, mark = [], found[1]
+            fence = [found[2].strip()] if found[2].strip() else []
         elif block := _line_block(line):
             yield from _paragraph(paragraph)
             paragraph = []

@@ -28,6 +28,8 @@ def plain(answer: str) -> list[tuple]:
         ("## Head", [("heading", [[("text", "Head")]])]),
         ("```\nx = [1]\n```", [("code", [[("text", "x = [1]")]])]),
         ("```\nunfinished", [("code", [[("text", "unfinished")]])]),
+        ("```one line", [("code", [[("text", "one line")]])]),
+        ("```\na\n``` b\n```", [("code", [[("text", "a\n``` b")]])]),
         ("<b>[x](javascript:1)</b>", [("paragraph", [[("text", "<b>[x](javascript:1)</b>")]])]),
         ("![a](http://evil)", [("paragraph", [[("text", "![a](http://evil)")]])]),
     ],
