@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/root/.cache requirements/install "$KIND"
 FROM python:3.11-slim-bookworm
 # hadolint ignore=DL3008  # Debian keeps one version of each, the one with the security fixes
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends tesseract-ocr tesseract-ocr-eng tesseract-ocr-chi-sim \
+    && apt-get install -y --no-install-recommends tesseract-ocr tesseract-ocr-eng tesseract-ocr-chi-sim tesseract-ocr-jpn \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home lectern \
     && install -d -o lectern -g lectern -m 700 /data /chroma

@@ -149,7 +149,7 @@ KB_MAX_UPLOAD_MB = env_int("KB_MAX_UPLOAD_MB", 200, minimum=1)
 # --- the way of a file -------------------------------------------------------
 KB_PARSE_SECONDS = env_int("KB_PARSE_SECONDS", 300, minimum=1)
 KB_PARSE_MEMORY_MB = env_int("KB_PARSE_MEMORY_MB", 1536, minimum=256)
-KB_OCR_LANGUAGES = env("KB_OCR_LANGUAGES", "chi_sim+eng")
+KB_OCR_LANGUAGES = env("KB_OCR_LANGUAGES", "chi_sim+jpn+eng")
 KB_LEASE_SECONDS = env_int("KB_LEASE_SECONDS", 60, minimum=2)
 KB_RECONCILE_SECONDS = env_int("KB_RECONCILE_SECONDS", 10, minimum=1)
 KB_MAX_ATTEMPTS = env_int("KB_MAX_ATTEMPTS", 3, minimum=1)
