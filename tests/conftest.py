@@ -1,8 +1,14 @@
 """The cast: Alice owns, Bob is on her team, Charlie is a stranger."""
 
+import os
+
+import hypothesis
 import pytest
 
 from kb.models import KnowledgeBase, Membership, Role, User
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("ci" if "CI" in os.environ else "untimed")
 
 
 @pytest.fixture
