@@ -20,8 +20,9 @@ def with_parts(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     sections = Section.objects.annotate(end=F("start") + Length("text"))
     rows = sections.filter(reduce(or_, (_overlapping(passage) for passage in passages))).order_by("ordinal")
     parts = defaultdict(list)
-    for document, *place, path in rows.values_list("document", "start", "end", "kind", "page", "heading_path"):
-        parts[document].append(Part(*place, tuple(path)))
+    fields = ("document", "start", "end", "kind", "page", "heading_path")
+    for document, start, end, kind, page, path in rows.values_list(*fields):
+        parts[document].append(Part(start, end, kind, page, tuple(path)))
     return tuple(replace(p, parts=_within(p, parts[p.document_id])) for p in passages)
 
 
