@@ -34,16 +34,20 @@ def parse_document(document_id: str) -> None:
         return
     document = Document.objects.select_related("knowledge_base", "uploaded_by").get(pk=document_id)
     language = (document.uploaded_by and document.uploaded_by.language) or settings.LANGUAGE_CODE
+    with translation.override(language):
+        _try_on(document, worker)
+
+
+def _try_on(document: Document, worker: str) -> None:
     try:
-        with lease.kept(worker), translation.override(language):
+        with lease.kept(worker):
             _work_on(document, worker)
     except lease.LeaseLost:
-        log.info("Document %s was taken away while it was parsed.", document_id)
+        log.info("Document %s was taken away while it was parsed.", document.pk)
     except IngestionError as error:
         fail_or_retry(document, worker, error.message, retry=error.retry)
     except Exception:
-        with translation.override(language):
-            fail_or_retry(document, worker, _("Something unforeseen happened; the log of the worker says what."))
+        fail_or_retry(document, worker, _("Something unforeseen happened; the log of the worker says what."))
         raise
 
 

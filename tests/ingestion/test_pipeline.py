@@ -252,3 +252,12 @@ def test_a_sweep_looks_at_all_knowledge_bases_by_one_question(handbook, document
     work(document)
     with django_assert_num_queries(1):
         start_generations()
+
+
+def test_what_went_wrong_is_said_in_the_uploaders_language(handbook, alice):
+    alice.language = "zh-hans"
+    alice.save()
+    document = send(handbook, text=" \n ", name="blank.md", user=alice).document
+    pipeline.parse_document(str(document.pk))
+    document.refresh_from_db()
+    assert (document.status, document.error) == (Status.FAILED, "在该文件中未找到文字。")
