@@ -1,4 +1,4 @@
-"""Who may do what at which address: the one table that tests/test_access_matrix.py holds against the URLs.
+"""Who may do what at which address: the one table that the tests here hold against the URLs.
 
 A route that is in none of these sets fails the tests until somebody has decided who may use it.
 """

@@ -1,0 +1,45 @@
+"""Alice's things, and Charlie's own knowledge base."""
+
+import pytest
+from django.utils import timezone
+
+from kb.models import ApiKey, KnowledgeBase, Membership, Role, digest_of
+from search.models import Citation, Conversation, Message
+from tests.access.world import CANARY, World, add_document
+
+
+@pytest.fixture
+def world(alice, bob, charlie, handbook):
+    handbook.name = f"Handbook {CANARY}"
+    handbook.save()
+    chunk = add_document(handbook, "Rules", f"Records are kept for ten years, says {CANARY}.")
+    conversation = Conversation.objects.create(user=alice, title=f"About {CANARY}")
+    message = Message.objects.create(
+        conversation=conversation, question=f"What of {CANARY}?", answer="Ten years. [1]", is_answered=True
+    )
+    citation = Citation.objects.create(
+        message=message, number=1, document=chunk.document, chunk=chunk, title=chunk.document.title, text=chunk.text,
+        start=chunk.start, end=chunk.end, page=1, marks=[[0, 20]],
+    )  # fmt: skip
+    token = f"token-{CANARY}"
+    invitation = handbook.invitations.create(
+        token_digest=digest_of(token), invited_by=alice, email=f"{CANARY}@example.org",
+        expires_at=timezone.now() + timezone.timedelta(days=1),
+    )  # fmt: skip
+    key, _secret = ApiKey.issue(alice, CANARY)
+    return World(
+        {
+            "base": handbook.pk, "name": handbook.name, "document": chunk.document_id, "chunk": chunk.pk,
+            "conversation": conversation.pk, "message": message.pk, "citation": citation.pk, "key": key.pk,
+            "invitation": invitation.pk, "token": token, "charlie": charlie.pk, "bob": bob.pk, "alice": alice.pk,
+            "member": handbook.memberships.get(user=bob).pk,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def notebook(charlie):
+    """Charlie's own knowledge base, through which he tries to reach Alice's."""
+    made = KnowledgeBase.objects.create(name="Notebook", created_by=charlie)
+    Membership.objects.create(knowledge_base=made, user=charlie, role=Role.MANAGER)
+    return made
