@@ -25,7 +25,9 @@ from search.place import place
 log = logging.getLogger(__name__)
 
 DOCUMENTS_AT_ONCE = 200
-CHUNKS_A_ROUND = 1024  # shared among the documents at work, so that a large one does not hold up small ones
+ROUND_SECONDS = 6.0  # of embedding, shared among the documents at work: a large one does not hold up small ones, and
+# one that is uploaded meanwhile joins in the next round
+FEWEST, MOST, AT_FIRST = 32, 4096, 128  # chunks in a round
 PLACE_EVERY = 2.0  # seconds: finished documents wait at most so long for their place in the index
 Status, Stage = Document.Status, Document.Stage
 
@@ -73,6 +75,20 @@ def _take(worker: str) -> list[Document]:
     return list(lease.held_by(worker).select_related("knowledge_base"))
 
 
+class Pace:
+    """How many chunks fill a round, by what the last one took."""
+
+    def __init__(self) -> None:
+        self.chunks = AT_FIRST
+
+    def took(self, chunks: int, seconds: float) -> None:
+        if chunks >= FEWEST:
+            self.chunks = round(min(MOST, max(FEWEST, chunks / max(seconds, 0.01) * ROUND_SECONDS)))
+
+
+_pace = Pace()
+
+
 class Round:
     """One round over the documents at work: a share of each one's missing chunks is embedded."""
 
@@ -85,11 +101,13 @@ class Round:
     def run(self) -> None:
         for index, documents in self.groups:
             try:
-                for batch in batches(missing(index, documents, CHUNKS_A_ROUND), batch_tokens()):
+                begun, work = time.monotonic(), missing(index, documents, _pace.chunks)
+                for batch in batches(work, batch_tokens()):
                     if self.stopping():
                         return
                     embed(index.preset, batch)
                     self._now_and_then()
+                _pace.took(len(work), time.monotonic() - begun)
             except EmbeddingError as error:
                 self._embedding_failed(documents, error)
                 return
@@ -180,15 +198,13 @@ def _chunks(index: Index, documents: Sequence[Document]):
 
 
 def missing(index: Index, documents: Sequence[Document], limit: int) -> list[Work]:
-    """Texts to embed, each once, shortest first: up to `limit`, an equal share of each document."""
-    share = max(16, limit // max(1, len(documents)))
+    """Texts to embed, each once, shortest first: about `limit`, an equal share of each document, two at the least."""
+    share = max(2, limit // max(1, len(documents)))
     work: dict[str, Work] = {}
     for document in documents:
         rows = vectors.without_vector(_chunks(index, [document]), index.preset).order_by("ordinal")
         for pk, digest, tokens in rows.values_list("pk", "digest", "tokens")[:share]:
             work.setdefault(digest, Work(pk, digest, tokens, document.pk))
-        if len(work) >= limit:
-            break
     return sorted(work.values(), key=lambda item: (item.tokens, item.chunk_id))
 
 
@@ -234,7 +250,7 @@ def build_next(stopping: Callable[[], bool]) -> bool:
                 return True
             continue
         cut_for(index, documents)
-        while work := missing(index, documents, CHUNKS_A_ROUND):
+        while work := missing(index, documents, _pace.chunks):
             for batch in batches(work, batch_tokens()):
                 if stopping():
                     return True

@@ -50,5 +50,10 @@ class Passage:
         return next((part for part in reversed(self.parts) if part.start <= offset), None)
 
     def spans(self) -> list[tuple[int, int, str]]:
-        """Its parts as [start, end) of the passage's own text, with their kinds."""
+        """Its parts as [start, end) of the passage's own text, with their kinds; none where all are headings.
+
+        A heading is no sentence to answer with, unless there is nothing else.
+        """
+        if all(part.kind == "heading" for part in self.parts):
+            return []
         return [(max(0, part.start - self.start), part.end - self.start, part.kind) for part in self.parts]

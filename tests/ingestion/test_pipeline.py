@@ -261,3 +261,24 @@ def test_what_went_wrong_is_said_in_the_uploaders_language(handbook, alice):
     pipeline.parse_document(str(document.pk))
     document.refresh_from_db()
     assert (document.status, document.error) == (Status.FAILED, "在该文件中未找到文字。")
+
+
+def test_every_document_has_a_share_in_a_round_however_large_another_is(handbook, embedder):
+    long = "\n\n".join(f"Entry {n}: the kiln was fired at {n} degrees and cooled for {n} hours." * 3 for n in range(60))
+    large, small = send(handbook, text=long, name="large.txt").document, send(handbook).document
+    for document in (large, small):
+        pipeline.parse_document(str(document.pk))
+    (index,) = embed.filled_indexes(handbook)
+    shared = {work.document_id for work in embed.missing(index, [large, small], 8)}
+    assert shared == {large.pk, small.pk}
+    assert len(embed.missing(index, [large, small], 8)) < large.chunks.count()
+
+
+def test_a_round_is_as_large_as_the_last_one_was_quick():
+    pace = embed.Pace()
+    pace.took(100, seconds=2.0)
+    assert pace.chunks == 300
+    pace.took(100, seconds=1000.0)
+    assert pace.chunks == embed.FEWEST
+    pace.took(1, seconds=0.001)  # too few to tell
+    assert pace.chunks == embed.FEWEST

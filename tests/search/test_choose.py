@@ -1,13 +1,14 @@
 """Which sentences answer a question, and how they are written down."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
 from search.answerable import is_answerable, nearness_of
 from search.choose import choose, weigh_up, with_similarity
 from search.compose import compose, escape, fenced
-from search.passage import Passage
+from search.passage import Part, Passage
 from search.prose import blocks_of
 from search.terms import Rarity, bag_of, coverage, stem, terms_of, weigh
 
@@ -166,3 +167,9 @@ def test_a_question_without_words_chooses_nothing_worse_than_an_error(question):
 def test_two_words_that_a_passage_writes_as_one_are_understood():
     found = weigh_up("How do I back up the data?", [passage("Backup: copy the data folder. Back doors are painted.")])
     assert found.candidates[0].sentence.text.startswith("Backup")
+
+
+def test_a_page_of_nothing_but_a_heading_answers_with_it():
+    text = "The fjord is 1,308 metres deep."
+    found = replace(passage(text), parts=(Part(0, len(text), "heading", None, ()),))
+    assert weigh_up("How deep is the fjord?", [found]).candidates[0].sentence.text == text
