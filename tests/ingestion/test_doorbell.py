@@ -21,7 +21,10 @@ def broker_at(monkeypatch):
 
 
 @pytest.mark.integration
-def test_a_message_reaches_the_broker_and_leaves_no_connection_behind(broker_at, tmp_path):
+@pytest.mark.parametrize("whose", ["the machine's", "the package's"])
+def test_a_message_reaches_the_broker_and_leaves_no_connection_behind(broker_at, tmp_path, monkeypatch, whose):
+    if whose == "the package's":
+        monkeypatch.setattr("kb.services.shutil.which", lambda name: None)
     socket = tmp_path / "redis.sock"
     server = subprocess.Popen(
         [redis_server(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)],
