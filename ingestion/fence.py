@@ -11,6 +11,7 @@ import sys
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _MB = 1024 * 1024
+GRACE = 5  # seconds of CPU between the signal that says that time is up and the one that kills
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -30,7 +31,7 @@ def fence(*, parent: int, memory_mb: int, cpu_seconds: int, file_mb: int) -> Non
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     leave_the_network()
     _limit(resource.RLIMIT_AS, memory_mb * _MB)
-    _limit(resource.RLIMIT_CPU, cpu_seconds)
+    _limit(resource.RLIMIT_CPU, cpu_seconds, more=GRACE)
     _limit(resource.RLIMIT_FSIZE, file_mb * _MB)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NPROC, 4096)  # counted over all of the user's processes: a fence against fork bombs only
@@ -53,10 +54,12 @@ def leave_the_network() -> bool:
     return True
 
 
-def _limit(what: int, value: int) -> None:
+def _limit(what: int, value: int, more: int = 0) -> None:
+    """The soft limit, and the hard one that much above it: at a soft limit of CPU time comes SIGXCPU, which says why;
+    at the hard one SIGKILL, which looks like any other."""
     hard = resource.getrlimit(what)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    soft, last = (n if hard == resource.RLIM_INFINITY else min(n, hard) for n in (value, value + more))
+    resource.setrlimit(what, (soft, last))
 
 
 class _Mortal(subprocess.Popen):

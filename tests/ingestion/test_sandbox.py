@@ -108,3 +108,9 @@ def test_a_listener_that_raises_leaves_no_child(tmp_path):
         run_fenced("tests.ingestion.probe", ["orphan"], tmp_path, Limits(20, 512), fail)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+def test_who_has_used_up_his_time_is_told_so_and_not_killed_like_any_other():
+    limit = "import resource; from ingestion import fence; fence._limit(resource.RLIMIT_CPU, 1, more=fence.GRACE)"
+    spin = f"{limit}\nwhile 1: pass"
+    assert subprocess.run([sys.executable, "-c", spin], check=False).returncode == -signal.SIGXCPU
