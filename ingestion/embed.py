@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ingestion import lease
 from ingestion.rows import chunks_of
@@ -19,6 +20,7 @@ from search import vectors
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
 from search.generations import filled_indexes, lacking, switch_to
+from search.keywords import KeywordError
 from search.models import Index, IndexedDocument, Preset
 from search.place import place
 
@@ -47,14 +49,33 @@ def embed_missing(stopping: Callable[[], bool] = lambda: False) -> None:
     worker = lease.new_worker()
     with lease.kept(worker):
         try:
-            while not stopping():
-                documents = _take(worker)
-                if documents:
-                    Round(worker, documents, stopping).run()
-                elif not build_next(stopping):
-                    break
-        finally:
-            lease.release(Q(), worker)
+            _work(worker, stopping)
+        except (EmbeddingError, KeywordError) as error:  # an engine is away: no document is at fault
+            lease.release(Q(), worker, attempt=0, error=getattr(error, "message", str(error)))
+            raise
+        except Exception:
+            _count_against(worker)
+            raise
+        lease.release(Q(), worker, attempt=F("attempt") - 1)  # told to stop: that was no attempt
+
+
+def _work(worker: str, stopping: Callable[[], bool]) -> None:
+    while not stopping():
+        documents = _take(worker)
+        if documents:
+            Round(worker, documents, stopping).run()
+        elif not build_next(stopping):
+            break
+
+
+def _count_against(worker: str) -> None:
+    """Something unforeseen happened: what was alone with it as often as allowed has FAILED, the rest waits."""
+    last_time = Q(attempt__gte=settings.KB_MAX_ATTEMPTS * 2)
+    lease.held_by(worker).filter(last_time).order_by().update(
+        status=Status.FAILED, error=_("Something unforeseen happened; the log of the worker says what."), worker="",
+        lease_until=None,
+    )  # fmt: skip
+    lease.release(Q(), worker)
 
 
 def _take(worker: str) -> list[Document]:

@@ -282,3 +282,48 @@ def test_a_round_is_as_large_as_the_last_one_was_quick():
     assert pace.chunks == embed.FEWEST
     pace.took(1, seconds=0.001)  # too few to tell
     assert pace.chunks == embed.FEWEST
+
+
+def parsed(document: Document) -> Document:
+    pipeline.parse_document(str(document.pk))
+    document.refresh_from_db()
+    return document
+
+
+def test_being_told_to_stop_is_not_held_against_a_document(document, embedder):
+    parsed(document)
+    for _ in range(10):
+        answers = iter([False, True, True])
+        embed.embed_missing(lambda answers=answers: next(answers, True))
+    document.refresh_from_db()
+    assert (document.status, document.attempt) == (Status.QUEUED, 0)
+
+
+def test_an_engine_that_is_away_is_not_held_against_a_document(document, embedder, monkeypatch):
+    from search.keywords import KeywordError
+
+    def away(*args):
+        raise KeywordError("The keyword index cannot be written.")
+
+    parsed(document)
+    monkeypatch.setattr(embed, "place", away)
+    for _ in range(8):
+        with pytest.raises(KeywordError):
+            embed.embed_missing()
+    document.refresh_from_db()
+    assert (document.status, document.attempt) == (Status.QUEUED, 0)
+    assert document.error == "The keyword index cannot be written."
+
+
+def test_a_document_under_which_embedding_breaks_every_time_has_failed_with_a_sentence(document, embedder, monkeypatch):
+    def explode(*args):
+        raise ZeroDivisionError
+
+    parsed(document)
+    monkeypatch.setattr(embed, "embed", explode)
+    for _ in range(6):
+        with pytest.raises(ZeroDivisionError):
+            embed.embed_missing()
+    document.refresh_from_db()
+    assert document.status == Status.FAILED
+    assert "unforeseen" in document.error
