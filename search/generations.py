@@ -41,6 +41,7 @@ def _first_index(knowledge_base: KnowledgeBase) -> Index:
                 preset=preset,
                 chunking=chunking,
                 dimension=preset.dimension,
+                query_instruction=preset.query_instruction,
                 state=Index.State.SERVING,
                 served_at=timezone.now(),
             )
@@ -98,8 +99,9 @@ def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:
     with transaction.atomic():
         building.update(state=Index.State.RETIRED)
         return Index.objects.create(
-            knowledge_base=knowledge_base, preset=preset, chunking=chunking, dimension=preset.dimension
-        )
+            knowledge_base=knowledge_base, preset=preset, chunking=chunking, dimension=preset.dimension,
+            query_instruction=preset.query_instruction,
+        )  # fmt: skip
 
 
 def lacking(index: Index) -> QuerySet[Document]:

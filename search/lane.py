@@ -32,12 +32,13 @@ def lane_url() -> str:
     return f"{configured.rstrip('/').removesuffix('/v1')}/v1" if configured else f"{SOCKET}{socket_path()}"
 
 
-def embed_query(preset: Preset, text: str) -> np.ndarray:
-    """(dimension,) float32 of length 1, read-only; the preset's query instruction is put before the text.
+def embed_query(preset: Preset, text: str, instruction: str | None = None) -> np.ndarray:
+    """(dimension,) float32 of length 1, read-only; the instruction (None: the preset's) is put before the text.
 
     Raises EmbeddingError: at once where nobody listens, else after some five seconds.
     """
-    return _remembered(_engine_settings(preset), text)
+    chosen = _engine_settings(preset)
+    return _remembered(chosen if instruction is None else replace(chosen, query_instruction=instruction), text)
 
 
 def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:

@@ -21,22 +21,23 @@ def nearest_chunks(question: str, indexes: Sequence[Index], limit: int) -> list[
 
     Similarities of different models cannot be compared: while two are in use, their rankings take turns.
     """
-    rankings = [_of_one_model(preset, question, group, limit) for preset, group in _by_preset(indexes).items()]
+    rankings = [_of_one_model(question, group, limit) for group in _by_model(indexes)]
     in_turns = sorted(
         (rank, -one.similarity, one.chunk_id, one) for ranking in rankings for rank, one in enumerate(ranking)
     )
     return [one for *_, one in in_turns][:limit]
 
 
-def _by_preset(indexes: Sequence[Index]) -> dict[Preset, list[Index]]:
-    groups: dict[Preset, list[Index]] = defaultdict(list)
+def _by_model(indexes: Sequence[Index]) -> list[list[Index]]:
+    """Those that a question has one vector for: of one preset, asked with one instruction."""
+    groups: dict[tuple[Preset, str], list[Index]] = defaultdict(list)
     for index in indexes:
-        groups[index.preset].append(index)
-    return groups
+        groups[index.preset, index.query_instruction].append(index)
+    return list(groups.values())
 
 
-def _of_one_model(preset: Preset, question: str, indexes: Sequence[Index], limit: int) -> list[Neighbour]:
-    vector = lane.embed_query(preset, question)
+def _of_one_model(question: str, indexes: Sequence[Index], limit: int) -> list[Neighbour]:
+    vector = lane.embed_query(indexes[0].preset, question, indexes[0].query_instruction)
     found = [one for neighbours in _ask_each(indexes, vector, limit) for one in neighbours]
     return sorted(found, key=lambda one: (-one.similarity, one.chunk_id))[:limit]
 

@@ -40,6 +40,15 @@ class Document(models.Model):
         verbose_name=_("came in"),
         help_text=_("The archive or mail that this document was part of."),
     )
+    superseded_by = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="supersedes",
+        verbose_name=_("superseded by"),
+        help_text=_("The newer version of this document."),
+    )
     title = models.CharField(_("title"), max_length=300)
     name = models.CharField(_("file name"), max_length=255)
     folder = models.CharField(_("folder"), max_length=500, blank=True)

@@ -35,7 +35,7 @@ def make_index(knowledge_base: KnowledgeBase, *, preset: Preset | None = None, d
     )[0]
     return Index.objects.create(
         knowledge_base=knowledge_base, preset=preset, chunking=chunking, dimension=dimension or preset.dimension,
-        state=Index.State.SERVING, served_at=timezone.now(),
+        query_instruction=preset.query_instruction, state=Index.State.SERVING, served_at=timezone.now(),
     )  # fmt: skip
 
 

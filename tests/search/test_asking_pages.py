@@ -17,7 +17,7 @@ def engines(settings, tmp_path, monkeypatch):
     """Exact search, an empty keyword index, and a model for which all questions are alike."""
     settings.KB_VECTOR_STORE, settings.KB_DATA = "exact", tmp_path
     (tmp_path / "keywords").mkdir()
-    monkeypatch.setattr("search.lane.embed_query", lambda preset, text: direction(1))
+    monkeypatch.setattr("search.lane.embed_query", lambda preset, text, instruction=None: direction(1))
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def data_folder(settings, tmp_path):
 @pytest.fixture(autouse=True)
 def lane(monkeypatch):
     """A query lane where every question points the same way."""
-    monkeypatch.setattr("search.lane.embed_query", lambda preset, text: QUESTION, raising=False)
+    monkeypatch.setattr("search.lane.embed_query", lambda preset, text, instruction=None: QUESTION, raising=False)
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_only_the_serving_index_answers(alice, index):
 
 
 def test_when_the_embedding_model_is_away_words_are_compared_and_the_reader_is_told(alice, index, monkeypatch):
-    def away(preset, text):
+    def away(*_):
         raise EmbeddingError("The embed worker does not answer.")
 
     monkeypatch.setattr("search.lane.embed_query", away)

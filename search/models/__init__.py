@@ -1,0 +1,32 @@
+"""The index, and the way of a question: presets, indexes, vectors, settings, evaluations, conversations."""
+
+from search.models.checks import IndexCheck
+from search.models.conversations import Citation, Conversation, Message
+from search.models.evaluation import EvaluationRun, Question, QuestionSet, Relevant
+from search.models.indexes import DocumentVector, Index, IndexedDocument, Vector
+from search.models.organising import DocumentTag, Resemblance, Tag, Topic, TopicDocument
+from search.models.presets import Preset, RerankPreset
+from search.models.settings import SearchSettings
+
+__all__ = [
+    "Citation",
+    "Conversation",
+    "DocumentTag",
+    "DocumentVector",
+    "EvaluationRun",
+    "Index",
+    "IndexCheck",
+    "IndexedDocument",
+    "Message",
+    "Preset",
+    "Question",
+    "QuestionSet",
+    "Relevant",
+    "RerankPreset",
+    "Resemblance",
+    "SearchSettings",
+    "Tag",
+    "Topic",
+    "TopicDocument",
+    "Vector",
+]

@@ -1,0 +1,37 @@
+"""What a check of the indexes found."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class IndexCheck(models.Model):
+    """One check of the derived indexes against the database and the files. The row is also its job.
+
+    `findings` holds a dict an index and kind of fault: {"index", "knowledge_base", "where", "kind", "count",
+    "examples"}; `repaired` how many of them were put right.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    repair = models.BooleanField(_("repairs"), default=False)
+    findings = models.JSONField(default=list)
+    found = models.PositiveIntegerField(_("faults"), default=0)
+    repaired = models.PositiveIntegerField(_("repaired"), default=0)
+    checked = models.JSONField(default=dict, help_text=_("how much was looked at"))
+    error = models.TextField(_("error"), blank=True)
+    asked_by = models.CharField(_("asked for by"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("done"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("index check")
+        verbose_name_plural = _("index checks")
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M}"

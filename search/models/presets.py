@@ -1,0 +1,108 @@
+"""Embedding and reranking models, and how they are used."""
+
+import hashlib
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Preset(models.Model):
+    """An embedding model and how it is used. What changes its documents' vectors is in its fingerprint.
+
+    Retrieval is the task that every model has; one that follows instructions may be told two more: with the
+    classification instruction tags are suggested, with the clustering instruction topics are found. Instructions are
+    whole prefixes, put before the text as they are, line ends included.
+    """
+
+    class Engine(models.TextChoices):
+        LOCAL = "local", _("in the embed worker")
+        SERVER = "server", _("a model server")
+
+    class Backend(models.TextChoices):
+        AUTO = "auto", _("the fastest exact one")
+        TORCH = "torch", _("PyTorch")
+        OPENVINO = "openvino", _("OpenVINO, on a CPU")
+        INT8 = "openvino-int8", _("OpenVINO with 8-bit numbers, on a CPU: faster, a little less exact")
+
+    class Pooling(models.TextChoices):
+        MODEL = "", _("as the model says")
+        MEAN = "mean", _("mean")
+        CLS = "cls", _("first token")
+        LAST = "lasttoken", _("last token")
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    engine = models.CharField(_("engine"), max_length=10, choices=Engine.choices, default=Engine.LOCAL)
+    model = models.CharField(_("model"), max_length=300, help_text=_("a name, or the folder of one"))
+    revision = models.CharField(_("revision"), max_length=80, blank=True)
+    dimension = models.PositiveIntegerField(_("dimension"), help_text=_("of the model's full vector"))
+    shortest = models.PositiveIntegerField(
+        _("shortest dimension"),
+        null=True,
+        blank=True,
+        help_text=_("to which its vectors may be cut (Matryoshka); empty: they may not be cut"),
+    )
+    query_instruction = models.TextField(_("query instruction"), blank=True, help_text=_("put before a question"))
+    document_instruction = models.TextField(_("document instruction"), blank=True, help_text=_("put before a passage"))
+    classification_instruction = models.TextField(
+        _("classification instruction"), blank=True, help_text=_("put before a document for which tags are looked for")
+    )
+    clustering_instruction = models.TextField(
+        _("clustering instruction"), blank=True, help_text=_("put before a document that is sorted into topics")
+    )
+    pooling = models.CharField(_("pooling"), max_length=10, choices=Pooling.choices, blank=True, default="")
+    max_tokens = models.PositiveIntegerField(_("reads"), help_text=_("tokens at the most, special ones included"))
+    backend = models.CharField(_("backend"), max_length=15, choices=Backend.choices, default=Backend.AUTO)
+    batch_tokens = models.PositiveIntegerField(
+        _("batch"), default=0, help_text=_("tokens that are embedded at once; 0: as many as the device likes")
+    )
+    url = models.URLField(_("address"), blank=True, help_text=_("of the model server, up to /v1"))
+    fingerprint = models.CharField(max_length=64, editable=False, unique=True)
+
+    class Meta:
+        verbose_name = _("embedding preset")
+        verbose_name_plural = _("embedding presets")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args, **kwargs):
+        parts: tuple = (
+            self.engine, self.model, self.revision, self.dimension, self.document_instruction, self.max_tokens,
+        )  # fmt: skip
+        if self.pooling:
+            parts += (self.pooling,)
+        if self.backend == self.Backend.INT8:
+            parts += (self.backend,)  # the exact backends make the same vectors (cosine of .999 and more)
+        self.fingerprint = hashlib.sha256(repr(parts).encode()).hexdigest()
+        super().save(*args, **kwargs)
+
+    def allows(self, dimension: int) -> bool:
+        """Whether vectors of this preset may be searched at this dimension."""
+        return dimension == self.dimension or bool(self.shortest and self.shortest <= dimension < self.dimension)
+
+
+class RerankPreset(models.Model):
+    """A model that reads a question together with a passage and says how well the one answers the other."""
+
+    class Engine(models.TextChoices):
+        CROSS_ENCODER = "cross_encoder", _("in the embed worker")
+        SERVER = "server", _("a model server")
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    engine = models.CharField(_("engine"), max_length=15, choices=Engine.choices, default=Engine.CROSS_ENCODER)
+    model = models.CharField(_("model"), max_length=300, help_text=_("a name, or the folder of one"))
+    revision = models.CharField(_("revision"), max_length=80, blank=True)
+    instruction = models.TextField(_("instruction"), blank=True, help_text=_("for models that take one"))
+    max_tokens = models.PositiveIntegerField(
+        _("reads"), default=512, help_text=_("tokens of question and passage together")
+    )
+    url = models.URLField(_("address"), blank=True, help_text=_("of the model server, up to /rerank"))
+
+    class Meta:
+        verbose_name = _("reranking preset")
+        verbose_name_plural = _("reranking presets")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
