@@ -7,10 +7,12 @@ from search.models.indexes import DocumentVector, Index, IndexedDocument, Vector
 from search.models.organising import DocumentTag, Resemblance, Tag, Topic, TopicDocument
 from search.models.presets import Preset, RerankPreset
 from search.models.settings import SearchSettings
+from search.models.sketches import DocumentSketch, OrganisingJob, TaskVector
 
 __all__ = [
     "Citation",
     "Conversation",
+    "DocumentSketch",
     "DocumentTag",
     "DocumentVector",
     "EvaluationRun",
@@ -18,6 +20,7 @@ __all__ = [
     "IndexCheck",
     "IndexedDocument",
     "Message",
+    "OrganisingJob",
     "Preset",
     "Question",
     "QuestionSet",
@@ -26,6 +29,7 @@ __all__ = [
     "Resemblance",
     "SearchSettings",
     "Tag",
+    "TaskVector",
     "Topic",
     "TopicDocument",
     "Vector",

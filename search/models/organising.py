@@ -16,7 +16,10 @@ class Resemblance(models.Model):
 
     later = models.ForeignKey(Document, models.CASCADE, related_name="resembles")
     earlier = models.ForeignKey(Document, models.CASCADE, related_name="resembled_by")
-    shared = models.FloatField(help_text=_("share of their word sequences that both have, 0 to 1"))
+    shared = models.FloatField(help_text=_("how much of both together they share, by word sequences, 0 to 1"))
+    contained = models.FloatField(
+        default=0.0, help_text=_("share of the shorter one's word sequences that the longer has, too, 0 to 1")
+    )
     similarity = models.FloatField(null=True, help_text=_("cosine of the whole documents"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.SUGGESTED)
     decided_by_person = models.BooleanField(default=False)
