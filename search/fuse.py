@@ -18,9 +18,10 @@ class Fused:
 def fuse(
     rankings: Mapping[str, Sequence[Hashable]], weights: Mapping[str, float] | None = None, *, k: int = K
 ) -> list[Fused]:
-    """Reciprocal rank fusion, best first: an item's score is the sum of weight / (k + rank) over the rankings.
+    """Reciprocal rank fusion, best first: an item's score is the sum of weight / (k + rank) over the rankings, ...
 
-    A ranking that is not among the weights has weight 1. Equal scores go by the best single rank, then by the item,
+    ... divided by what an item has that is first in all of them: 1 is the most. A ranking that is not among the
+    weights has weight 1. Equal scores go by the best single rank, then by the item,
     so that the same rankings always give the same order.
     """
     ranks: dict[Hashable, dict[str, int]] = {}
@@ -28,5 +29,8 @@ def fuse(
         for rank, item in enumerate(ranking, start=1):
             ranks.setdefault(item, {}).setdefault(name, rank)
     weight = dict.fromkeys(rankings, 1.0) | dict(weights or {})
-    fused = [Fused(item, sum(weight[name] / (k + r) for name, r in of.items()), of) for item, of in ranks.items()]
+    most = sum(weight[name] for name, ranking in rankings.items() if ranking) / (k + 1) or 1.0
+    fused = [
+        Fused(item, sum(weight[name] / (k + r) for name, r in of.items()) / most, of) for item, of in ranks.items()
+    ]
     return sorted(fused, key=lambda one: (-one.score, min(one.ranks.values()), one.item))

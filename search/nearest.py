@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from django.conf import settings
 
 from search import lane
 from search.models import Index, Preset
@@ -44,7 +45,7 @@ def _of_one_model(question: str, indexes: Sequence[Index], limit: int) -> list[N
 
 def _ask_each(indexes: Sequence[Index], vector: np.ndarray, limit: int) -> list[list[Neighbour]]:
     """The store is asked on threads, as it answers over the network; the database from this one alone."""
-    asked = [index for index in indexes if index.store_ready]
+    asked = [index for index in indexes if index.store_ready and settings.KB_VECTOR_STORE != "exact"]
     if len(asked) > 1:
         with ThreadPoolExecutor(min(AT_ONCE, len(asked))) as threads:
             answers = list(threads.map(lambda index: _from_store(index, vector, limit), asked))

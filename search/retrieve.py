@@ -3,9 +3,10 @@
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
@@ -19,17 +20,13 @@ from search.models import Index
 from search.nearest import nearest_chunks
 from search.passage import Passage
 from search.stores import Neighbour
+from search.tuning import Tuning, tunings_of
 
 log = logging.getLogger(__name__)
 
 MODES = ("hybrid", "vector", "keyword")
-DEPTHS = (100, 1000)  # candidates of a leg; the second where much of what the first found is gone meanwhile
+DEEPER = 10  # times as many candidates, where much of what the first look found is gone meanwhile
 MOST_CHARACTERS = 4000  # of a question
-A_DOCUMENT = 3  # passages of one document before others get their turn
-# Measured on eight sets in English, German and Japanese (nDCG@10 with the default model): k 60 and equal weights .762,
-# k 60 and half the weight for meanings .776, k 5 and half the weight .791; words alone .775, meanings alone .620.
-RANK_CONSTANT = 5
-VECTOR_WEIGHT = 0.5
 COVERAGE_POWER = 8  # a model that reads .9 of a question keeps .43 of the weight; at .6 it is .017, at .4 nothing
 
 EMBEDDING_AWAY = {
@@ -57,46 +54,65 @@ class Retrieval:
 
 
 def retrieve(
-    question: str, *, knowledge_bases: Iterable[KnowledgeBase], mode: str = "hybrid", limit: int = 8
+    question: str,
+    *,
+    knowledge_bases: Iterable[KnowledgeBase],
+    mode: str = "hybrid",
+    limit: int = 8,
+    tuning: Tuning | None = None,
+    indexes: Sequence[Index] | None = None,
 ) -> Retrieval:
     """At most `limit` passages of these knowledge bases, which the caller has found the reader to be allowed to read.
 
-    Raises ValueError for an unknown mode. An engine that does not answer is replaced by another, or named in a note.
+    Every knowledge base is searched as its own settings say, or all as `tuning` says. `indexes` are asked instead of
+    the serving ones (those of other knowledge bases are passed over). Raises ValueError for an unknown mode. An engine
+    that does not answer is replaced by another, or named in a note.
     """
     if mode not in MODES:
         raise ValueError(f"{mode!r} is none of {', '.join(MODES)}.")
-    search = _Search(question.strip()[:MOST_CHARACTERS], _serving(knowledge_bases), mode)
+    wanted = [knowledge_base.pk for knowledge_base in knowledge_bases]
+    asked = _serving(wanted) if indexes is None else _among(wanted, indexes)
+    tunings = tunings_of({index.knowledge_base_id for index in asked}, tuning)
+    search = _Search(question.strip()[:MOST_CHARACTERS], asked, tunings, mode)
     passages = search.passages(limit) if search.indexes and search.question else []
     return Retrieval(tuple(passages), tuple(search.notes), sum(search.steps.values()), mode, dict(search.steps))
 
 
-def _serving(knowledge_bases: Iterable[KnowledgeBase]) -> list[Index]:
+def _serving(wanted: Sequence[UUID]) -> list[Index]:
     """The indexes that answer for these knowledge bases."""
-    wanted = [knowledge_base.pk for knowledge_base in knowledge_bases]
     serving = Index.objects.filter(
         knowledge_base__in=wanted, knowledge_base__deleted_at=None, state=Index.State.SERVING
     )
     return list(serving.select_related("preset").order_by("pk"))
 
 
+def _among(wanted: Sequence[UUID], indexes: Sequence[Index]) -> list[Index]:
+    """Those of the indexes that are of these knowledge bases."""
+    living = KnowledgeBase.objects.filter(pk__in=wanted, deleted_at=None).values_list("pk", flat=True)
+    return [index for index in indexes if index.knowledge_base_id in set(living)]
+
+
 class _Search:
     """One question on its way: where it looks, what there is to say of it, how long its steps took."""
 
-    def __init__(self, question: str, indexes: Sequence[Index], mode: str) -> None:
-        self.question, self.indexes, self.mode = question, indexes, mode
+    def __init__(self, question: str, indexes: Sequence[Index], tunings: Mapping[UUID, Tuning], mode: str) -> None:
+        self.question, self.indexes, self.tunings, self.mode = question, indexes, tunings, mode
         self.notes: list[str] = []
         self.steps: defaultdict[str, float] = defaultdict(float)
 
     def passages(self, limit: int) -> list[Passage]:
         """Searched deeper once, where too few of the candidates are still there to be shown."""
         found: list[Passage] = []
-        for depth in DEPTHS:
+        first = max(tuning.candidates for tuning in self.tunings.values())
+        for depth in (first, DEEPER * first):
             self.notes.clear()
             near, hits = self._near(depth), self._hits(depth)
-            fused = self._fused(near, hits)[: max(depth // 2, 4 * limit)]
-            chunks = self._chunks(fused)
-            found = self._joined(fused, chunks, near, limit)
-            if len(found) >= limit or len(chunks) == len(fused):
+            fused = self._fused(near, hits)
+            most = max(depth // 2, 4 * limit)
+            candidates = {one.item for ranking in fused.values() for one in ranking[:most]}
+            chunks = self._chunks(candidates)
+            found = self._joined(self._ranked(fused, chunks), chunks, near, limit)
+            if len(found) >= limit or len(chunks) == len(candidates):
                 break
         return found
 
@@ -122,20 +138,39 @@ class _Search:
                 self.notes.append(str(KEYWORDS_AWAY[self.mode]))
                 return []
 
-    def _fused(self, near: Sequence[Neighbour], hits: Sequence[Hit]) -> list[Fused]:
+    def _fused(self, near: Sequence[Neighbour], hits: Sequence[Hit]) -> dict[tuple[int, float], list[Fused]]:
+        """All candidates by each way of weighing that is in use: a constant, and the weight of meanings."""
         legs = {"vector": [one.chunk_id for one in near], "keyword": [hit.chunk_id for hit in hits]}
-        return fuse(legs, {"vector": self._vector_weight() if near and hits else 1.0}, k=RANK_CONSTANT)
+        ways = {self._way(index) for index in self.indexes}
+        alone = not near or not hits
+        return {(k, weight): fuse(legs, {"vector": 1.0 if alone else weight}, k=k) for k, weight in sorted(ways)}
 
-    def _vector_weight(self) -> float:
-        """Less, and soon nothing, the more of the question the model cannot read."""
-        presets = {index.preset for index in self.indexes}
-        return VECTOR_WEIGHT * min(coverage(preset, self.question) for preset in presets) ** COVERAGE_POWER
+    def _way(self, index: Index) -> tuple[int, float]:
+        """Meanings count less, and soon nothing, the more of the question the model cannot read."""
+        tuning = self.tunings[index.knowledge_base_id]
+        read = coverage(index.preset, self.question) if self.mode == "hybrid" else 1.0
+        return tuning.rank_constant, tuning.vector_weight * read**COVERAGE_POWER
 
-    def _chunks(self, fused: Sequence[Fused]) -> dict[int, Chunk]:
+    def _ranked(self, fused: Mapping[tuple[int, float], Sequence[Fused]], chunks: dict[int, Chunk]) -> list[Fused]:
+        """The candidates that are still there, each with the score that its own knowledge base gives it.
+
+        Both legs rank all knowledge bases together, and a score is 1 for what is first in each of them, whatever the
+        constants: so the scores of knowledge bases with different settings can stand in one list.
+        """
+        of = {index.knowledge_base_id: self._way(index) for index in self.indexes}
+        ranked = [
+            one
+            for way, ranking in fused.items()
+            for one in ranking
+            if one.item in chunks and of[chunks[one.item].document.knowledge_base_id] == way
+        ]
+        return sorted(ranked, key=lambda one: (-one.score, min(one.ranks.values()), one.item))
+
+    def _chunks(self, candidates: Iterable[Hashable]) -> dict[int, Chunk]:
         """The candidates that are in these indexes, by the database: rights and deletions are decided here again."""
         with self._timed("database"):
             chunks = Chunk.objects.filter(
-                pk__in=[one.item for one in fused],
+                pk__in=candidates,
                 chunking__in={index.chunking_id for index in self.indexes},
                 document__indexed_in__index__in=[index.pk for index in self.indexes],
                 document__knowledge_base__in=[index.knowledge_base_id for index in self.indexes],
@@ -145,8 +180,19 @@ class _Search:
 
     def _joined(self, fused, chunks: dict[int, Chunk], near: Sequence[Neighbour], limit: int) -> list[Passage]:
         similarities = {one.chunk_id: one.similarity for one in near}
-        ranked = [passage_of(chunks[one.item], one, similarities) for one in fused if one.item in chunks]
-        return join_neighbours(_in_turn(ranked), limit)
+        ranked = [passage_of(chunks[one.item], one, similarities) for one in fused]
+        return join_neighbours(self._in_turn(ranked), limit)
+
+    def _in_turn(self, passages: Sequence[Passage]) -> list[Passage]:
+        """No document fills the list: its passages beyond the first few come after those of the others."""
+        seen: Counter = Counter()
+        within: list[Passage] = []
+        beyond: list[Passage] = []
+        for passage in passages:
+            seen[passage.document_id] += 1
+            most = self.tunings[passage.knowledge_base_id].passages_a_document
+            (within if seen[passage.document_id] <= most else beyond).append(passage)
+        return within + beyond
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
@@ -174,14 +220,3 @@ def passage_of(chunk: Chunk, fused: Fused, similarities: dict[int, float]) -> Pa
         ranks=fused.ranks,
         similarity=similarities.get(chunk.pk),
     )
-
-
-def _in_turn(passages: Sequence[Passage]) -> list[Passage]:
-    """No document fills the list: its passages beyond the third come after the others' first three."""
-    seen: Counter = Counter()
-    within: list[Passage] = []
-    beyond: list[Passage] = []
-    for passage in passages:
-        seen[passage.document_id] += 1
-        (within if seen[passage.document_id] <= A_DOCUMENT else beyond).append(passage)
-    return within + beyond

@@ -1,7 +1,9 @@
 """How a question is searched: the numbers that a knowledge base's settings may change."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+from uuid import UUID
 
 from kb.models import KnowledgeBase
 from search.models import SearchSettings
@@ -40,6 +42,14 @@ def tuning_of(settings: SearchSettings) -> Tuning:
     """What these settings, saved or not, say of a search."""
     values = {one.name: getattr(settings, one.name) for one in fields(Tuning) if one.name != "rerank"}
     return Tuning(**values, rerank=settings.rerank_id)
+
+
+def tunings_of(knowledge_bases: Collection[UUID], tuning: Tuning | None = None) -> dict[UUID, Tuning]:
+    """How each of these knowledge bases is searched: as it is set, or all in the given way."""
+    if tuning is not None:
+        return dict.fromkeys(knowledge_bases, tuning)
+    found = SearchSettings.objects.filter(knowledge_base__in=knowledge_bases)
+    return dict.fromkeys(knowledge_bases, Tuning()) | {one.knowledge_base_id: tuning_of(one) for one in found}
 
 
 def tuning_from(values: dict[str, Any]) -> Tuning:

@@ -19,10 +19,10 @@ def test_what_two_rankings_name_is_before_what_one_names():
     assert items(fuse({"vector": ["a", "b"], "keyword": ["c", "b"]})) == ["b", "a", "c"]
 
 
-def test_the_score_is_the_sum_of_reciprocal_ranks():
+def test_the_score_is_the_sum_of_reciprocal_ranks_as_a_share_of_the_most():
     (first, *_) = fuse({"vector": ["a"], "keyword": ["b", "a"]})
     assert first.item == "a"
-    assert first.score == pytest.approx(1 / 61 + 1 / 62)
+    assert first.score == pytest.approx((1 / 61 + 1 / 62) / (2 / 61))
     assert first.ranks == {"vector": 1, "keyword": 2}
 
 

@@ -7,9 +7,10 @@ from kb.access import readable_by
 from kb.models import KnowledgeBase, Membership, Role
 from search.embedders import EmbeddingError
 from search.keywords import Entry, KeywordError, open_keywords
-from search.models import Index
+from search.models import Index, SearchSettings
 from search.retrieve import retrieve
 from search.stores import Neighbour, StoreError
+from search.tuning import Tuning
 from tests.search.library import add_document, direction, make_index
 
 pytestmark = pytest.mark.django_db
@@ -140,13 +141,12 @@ def test_a_document_is_found_only_when_it_is_whole(alice, index):
     assert ask(alice).passages == ()
 
 
-def test_what_lies_behind_many_deleted_passages_is_found(alice, index, monkeypatch):
-    monkeypatch.setattr("search.retrieve.DEPTHS", (4, 100))
+def test_what_lies_behind_many_deleted_passages_is_found(alice, index):
     gone = add(index, *(f"vacation days {n}" for n in range(30)), vectors=[direction(1)] * 30)
     add(index, "vacation days of the rest of us, in longer words", vectors=[direction(1, 1)], title="kept")
     gone.deleted_at = timezone.now()
     gone.save()
-    assert titles(ask(alice, limit=1)) == ["kept"]
+    assert titles(ask(alice, limit=1, tuning=Tuning(candidates=4))) == ["kept"]
 
 
 def test_only_the_serving_index_answers(alice, index):
@@ -243,7 +243,7 @@ def test_the_number_of_queries_does_not_grow(alice, index, secret, django_assert
         add(index, f"vacation days {number}", heading_path=("Leave", str(number)))
         add(secret, f"vacation days {number}")
     scope = list(readable_by(alice))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         retrieve("vacation", knowledge_bases=scope, mode="keyword")
 
 
@@ -257,6 +257,47 @@ def test_how_long_each_step_took_is_told(alice, index):
     found = ask(alice)
     assert set(found.steps) == {"vector", "keyword", "database"}
     assert found.milliseconds == pytest.approx(sum(found.steps.values()))
+
+
+def test_each_knowledge_base_is_searched_as_its_own_settings_say(alice, handbook, index, secret):
+    """By itself the meaning counts nothing in the handbook; in the other knowledge base it is all that counts."""
+    Membership.objects.create(knowledge_base=secret.knowledge_base, user=alice, role=Role.VIEWER)
+    SearchSettings.objects.create(knowledge_base=handbook, vector_weight=0.0)
+    SearchSettings.objects.create(knowledge_base=secret.knowledge_base, vector_weight=1.0)
+    add(index, "time away from work", vectors=[direction(1)], title="meaning, handbook")
+    add(secret, "time away from work", vectors=[direction(1, 0.01)], title="meaning, secret")
+    add(index, "vacation days", title="words, handbook")
+    found = ask(alice)
+    scores = {passage.title: passage.score for passage in found.passages}
+    assert scores["meaning, handbook"] == 0.0
+    assert scores["meaning, secret"] > 0.4
+    assert scores["words, handbook"] == pytest.approx(1.0)
+
+
+def test_a_given_tuning_counts_instead_of_the_settings(alice, handbook, index):
+    SearchSettings.objects.create(knowledge_base=handbook, vector_weight=0.0)
+    add(index, "time away from work", vectors=[direction(1)], title="meaning")
+    add(index, "vacation days", title="words")
+    assert min(passage.score for passage in ask(alice, tuning=Tuning(vector_weight=1.0)).passages) > 0.4
+
+
+def test_scores_of_different_constants_stand_in_one_list(alice, handbook, index, secret):
+    Membership.objects.create(knowledge_base=secret.knowledge_base, user=alice, role=Role.VIEWER)
+    SearchSettings.objects.create(knowledge_base=secret.knowledge_base, rank_constant=1000)
+    add(secret, "vacation days", vectors=[direction(1)], title="best")
+    add(index, "vacation of other people, who have more to say of it", title="second")
+    assert titles(ask(alice)) == ["best", "second"]
+
+
+def test_an_index_that_does_not_serve_yet_can_be_asked(alice, handbook, index, secret):
+    add(index, "vacation days", title="old")
+    Index.objects.filter(pk=index.pk).update(state=Index.State.PREVIOUS)
+    add(make_index(handbook), "vacation days", title="new")
+    add(secret, "vacation days", title="Charlie's")
+    assert titles(ask(alice)) == ["new"]
+    assert titles(ask(alice, indexes=[index])) == ["old"]
+    assert ask(alice, indexes=[secret]).passages == ()
+    assert ask(alice, indexes=[]).passages == ()
 
 
 def _not_there(*_):
