@@ -1,10 +1,7 @@
 """A lease on a document: who works on it, for how long, and that nobody else's writes count."""
 
 import logging
-import os
-import socket
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,32 +12,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from kb.models import Document
+from kb.workers import is_dead as is_dead
+from kb.workers import new_worker as new_worker
 
 log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
     """The document was cancelled, deleted, or given to another worker: stop, and write nothing."""
-
-
-def new_worker() -> str:
-    """A name for one piece of work, never used again: host:pid:random."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-
-
-def is_dead(worker: str) -> bool:
-    """Whether the worker ran on this machine and its process is gone: no need to wait for its lease to end."""
-    host, _, rest = worker.partition(":")
-    pid = rest.partition(":")[0]
-    if host != socket.gethostname()[:40] or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _until():
