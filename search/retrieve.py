@@ -3,9 +3,10 @@
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -166,7 +167,7 @@ class _Search:
         ]
         return sorted(ranked, key=lambda one: (-one.score, min(one.ranks.values()), one.item))
 
-    def _chunks(self, candidates: Iterable[Hashable]) -> dict[int, Chunk]:
+    def _chunks(self, candidates: Iterable[Any]) -> dict[int, Chunk]:
         """The candidates that are in these indexes, by the database: rights and deletions are decided here again."""
         with self._timed("database"):
             chunks = Chunk.objects.filter(
