@@ -1,5 +1,6 @@
 """What a knowledge base is: people, knowledge bases, documents and their text."""
 
+from kb.models.calls import Call
 from kb.models.documents import Chunk, Chunking, Document, Section
 from kb.models.knowledge_bases import Invitation, KnowledgeBase, Membership, Role
 from kb.models.people import ApiKey, User, digest_of
@@ -7,6 +8,7 @@ from kb.models.services import ServiceBeat
 
 __all__ = [
     "ApiKey",
+    "Call",
     "Chunk",
     "Chunking",
     "Document",

@@ -34,7 +34,18 @@ def digest_of(token: str) -> str:
 
 
 class ApiKey(models.Model):
-    """A secret with which a program acts for a user. Only its digest is kept."""
+    """A secret with which a program acts for a user. Only its digest is kept.
+
+    It may do what its scopes name, and never more than its user may; an empty list is all of them. `knowledge_bases`,
+    where there are some, are the only ones that it sees.
+    """
+
+    class Scope(models.TextChoices):
+        READ = "read", _("search, read documents")
+        ASK = "ask", _("ask questions, chat")
+        WRITE = "write", _("add, change and delete documents")
+        MANAGE = "manage", _("change settings of knowledge bases")
+        MODELS = "models", _("use the embedding and reranking models")
 
     PREFIX = "lec_"
 
@@ -45,6 +56,14 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    scopes = models.JSONField(_("may"), default=list, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    calls_a_minute = models.PositiveIntegerField(
+        _("calls a minute"), default=0, help_text=_("at the most; 0: as the installation allows")
+    )
+    knowledge_bases = models.ManyToManyField(
+        "kb.KnowledgeBase", blank=True, related_name="+", verbose_name=_("only these knowledge bases")
+    )
 
     class Meta:
         verbose_name = _("API key")

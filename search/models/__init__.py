@@ -1,5 +1,6 @@
 """The index, and the way of a question: presets, indexes, vectors, settings, evaluations, conversations."""
 
+from search.models.chat import ChatModel
 from search.models.checks import IndexCheck
 from search.models.conversations import Citation, Conversation, Message
 from search.models.evaluation import EvaluationRun, Question, QuestionSet, Relevant
@@ -10,6 +11,7 @@ from search.models.settings import SearchSettings
 from search.models.sketches import DocumentSketch, OrganisingJob, TaskVector
 
 __all__ = [
+    "ChatModel",
     "Citation",
     "Conversation",
     "DocumentSketch",

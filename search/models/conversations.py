@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Chunk, Document, KnowledgeBase
+from search.models.chat import ChatModel
 
 
 class Conversation(models.Model):
@@ -19,6 +20,13 @@ class Conversation(models.Model):
     knowledge_bases = models.ManyToManyField(
         KnowledgeBase, blank=True, related_name="+", help_text=_("where to look; none: all that the person may read")
     )
+    chat_model = models.ForeignKey(
+        ChatModel, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("language model")
+    )
+    share_token = models.CharField(
+        max_length=64, null=True, blank=True, unique=True, editable=False,
+        help_text=_("part of the link under which others who may read the sources may read this"),
+    )  # fmt: skip
     created_at = models.DateTimeField(_("begun"), auto_now_add=True)
     updated_at = models.DateTimeField(_("last question"), auto_now=True)
 
@@ -35,7 +43,24 @@ class Conversation(models.Model):
 
 
 class Message(models.Model):
-    """A question with its answer."""
+    """A question with its answer.
+
+    While a language model writes it, `state` is "writing" and `answer` what is written so far, kept now and then;
+    `beat_at` says when the process that writes was last alive. `support` holds a dict a sentence of the answer:
+    {"start", "end", "numbers", "score", "supported"}, offsets in `answer`. A message that was asked or answered again
+    stays, with `replaced_by` naming what took its place.
+    """
+
+    class State(models.TextChoices):
+        WRITING = "writing", _("being written")
+        DONE = "done", _("done")
+        STOPPED = "stopped", _("stopped")
+        FAILED = "failed", _("cut off")
+
+    class Rating(models.IntegerChoices):
+        DOWN = -1, _("not helpful")
+        NONE = 0, _("not rated")
+        UP = 1, _("helpful")
 
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
     question = models.TextField(_("question"))
@@ -47,6 +72,21 @@ class Message(models.Model):
     mode = models.CharField(_("mode"), max_length=10, default="hybrid")
     notes = models.JSONField(default=list, help_text=_("sentences about how the answer came about"))
     milliseconds = models.PositiveIntegerField(_("took"), default=0, help_text=_("milliseconds"))
+    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.DONE)
+    chat_model = models.ForeignKey(
+        ChatModel, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("language model")
+    )
+    model_name = models.CharField(_("written by"), max_length=200, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True)
+    support = models.JSONField(default=list)
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
+    rating = models.SmallIntegerField(_("rating"), choices=Rating.choices, default=Rating.NONE)
+    comment = models.TextField(_("comment"), blank=True)
+    rated_at = models.DateTimeField(null=True, blank=True)
+    replaced_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="replaces", editable=False
+    )
     created_at = models.DateTimeField(_("asked"), auto_now_add=True)
 
     class Meta:
