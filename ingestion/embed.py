@@ -14,7 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion import lease
+from ingestion.reads import embed_counted
 from ingestion.rows import chunks_of
+from ingestion.whole import embed_whole
 from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError
@@ -64,7 +66,7 @@ def _work(worker: str, stopping: Callable[[], bool]) -> None:
         documents = _take(worker)
         if documents:
             Round(worker, documents, stopping).run()
-        elif not build_next(stopping):
+        elif not build_next(stopping) and not embed_whole(stopping):
             break
 
 
@@ -255,8 +257,7 @@ def embed(preset: Preset, batch: list[Work]) -> None:
     if not there:
         return
     texts = [chunks[item.chunk_id].embedded_text for item in there]
-    matrix = loaded(preset).embed_documents(texts)
-    reads = [min(item.tokens, preset.max_tokens) for item in there]
+    matrix, reads = embed_counted(loaded(preset), preset, texts, [item.tokens for item in there])
     vectors.store(preset, [item.digest for item in there], matrix, reads)
 
 

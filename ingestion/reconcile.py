@@ -16,26 +16,31 @@ from ingestion.doorbell import EXPIRES, ring_for_embedding, ring_for_parsing
 from ingestion.purge import purge_deleted, sweep_files
 from kb.beats import beat, forget_the_silent
 from kb.models import Document
+from search import evaluation_jobs, evaluation_schedule
 from search.audit import mend_indexes
 from search.generations import outdated, start_wanted
+from search.whole import any_lacking
 
 log = logging.getLogger(__name__)
 RING_AGAIN = timedelta(seconds=EXPIRES)
 RINGS_A_SWEEP = 50  # the oldest first: the queue stays short however many documents wait
-HOURLY = 3600.0
+HOURLY, WHOLES = 3600.0, 300.0  # seconds
 Status, Stage = Document.Status, Document.Stage
 
 
 def run(stopping: Callable[[float], bool]) -> None:
     """Sweep until `stopping(seconds)`, which waits so long, says so. What fails is logged, and comes again."""
-    swept_files_at = float("-inf")
+    swept_files_at = rung_for_wholes_at = float("-inf")
     while True:
-        for step in (free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes):
+        for step in (free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations):
             _safely(step)
         if time.monotonic() - swept_files_at > HOURLY:
             _safely(sweep_files)
             _safely(forget_the_silent)
             swept_files_at = time.monotonic()
+        if time.monotonic() - rung_for_wholes_at > WHOLES:
+            _safely(ring_for_wholes)
+            rung_for_wholes_at = time.monotonic()
         beat("reconciler")
         connection.close()
         if stopping(settings.KB_RECONCILE_SECONDS):
@@ -95,8 +100,21 @@ def ring_waiting() -> int:
     return Document.objects.filter(pk__in=rung).update(rung_at=timezone.now()) if rung else 0
 
 
+def ring_for_wholes() -> None:
+    """The embed worker reads documents whole before it rests; it is called for those that an error held up."""
+    if any_lacking():
+        ring_for_embedding()
+
+
 def start_generations() -> None:
     """Where a knowledge base's settings ask for another index than it has, begin one and call the embed worker."""
     begun = [knowledge_base for knowledge_base in outdated() if start_wanted(knowledge_base)]
     if begun:
         ring_for_embedding()
+
+
+def tend_evaluations() -> None:
+    """Free the evaluations whose worker is gone, begin those that are due, and call workers for those that wait."""
+    evaluation_jobs.free_lost()
+    evaluation_schedule.start_due()
+    evaluation_jobs.ring_waiting()

@@ -98,7 +98,10 @@ class Vector(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="one_vector_a_text", fields=["preset", "digest"])]
-        indexes = [models.Index(fields=["digest"])]
+        indexes = [
+            models.Index(fields=["digest"]),
+            models.Index(fields=["preset", "digest", "tokens_read"]),  # the ledger reads it without the vectors
+        ]
 
     def __str__(self) -> str:
         return f"{self.digest[:12]} by {self.preset}"
@@ -108,7 +111,8 @@ class DocumentVector(models.Model):
     """A document's whole text as one vector of a preset: of one reading, or the weighted mean of its parts'.
 
     `digest` names the text that it was made of (a document whose text changed gets another); `data` is little-endian
-    float32, of length 1. `parts` readings made it; `from_chunks` says that they were the document's passages.
+    float32, of length 1. `parts` readings made it; `from_chunks` says that they were the document's passages, which
+    also stand in for the whole while it is being read (`attempt` > 0), and for good where that fails again and again.
     """
 
     preset = models.ForeignKey(Preset, models.CASCADE, related_name="document_vectors")
@@ -119,10 +123,12 @@ class DocumentVector(models.Model):
     tokens_read = models.PositiveIntegerField(help_text=_("tokens that the model really read"))
     parts = models.PositiveIntegerField(default=1)
     from_chunks = models.BooleanField(default=False)
+    attempt = models.PositiveSmallIntegerField(default=0, help_text=_("readings that were begun and not finished"))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(name="one_vector_a_document", fields=["preset", "document"])]
+        indexes = [models.Index(fields=["preset", "digest"])]
 
     def __str__(self) -> str:
         return f"{self.document} by {self.preset}"
