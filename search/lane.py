@@ -13,7 +13,8 @@ import numpy as np
 from django.conf import settings
 
 from search.embedders import EmbeddingSettings
-from search.embedders.server import SOCKET, ServerEmbedder
+from search.embedders.openai import SOCKET
+from search.embedders.server import ServerEmbedder
 from search.models import Preset
 from search.presets import settings_of
 

@@ -52,5 +52,6 @@ def settings_of(preset: Preset) -> EmbeddingSettings:
         max_tokens=preset.max_tokens,
         url=preset.url,
         api_key=env("KB_EMBEDDING_API_KEY"),
+        batch_tokens=preset.batch_tokens,
         device=settings.KB_DEVICE,
     )

@@ -23,6 +23,12 @@ class WordsEmbedder:
         self.embedded.extend(texts)
         return np.stack([self._vector(text) for text in texts])
 
+    def embed_counted(self, texts: list[str]) -> tuple[np.ndarray, list[int]]:
+        return self.embed_documents(texts), self.count_tokens(texts)
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        return [len(re.findall(r"\w+", text)) for text in texts]
+
     def embed_query(self, text: str) -> np.ndarray:
         return self._vector(text)
 

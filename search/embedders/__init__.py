@@ -25,6 +25,7 @@ class EmbeddingSettings:
     max_tokens: int
     url: str = ""
     api_key: str = ""
+    batch_tokens: int = 0
     device: str = ""
 
 
@@ -42,6 +43,12 @@ class Embedder(Protocol):
 
     def embed_documents(self, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors of passages; the document instruction is put before each."""
+
+    def embed_counted(self, texts: list[str]) -> tuple[np.ndarray, list[int]]:
+        """The same, and how many tokens of each were really read, instruction included."""
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """The tokens that the model reads of each text as it is: special ones included, at most as many as it can."""
 
     def embed_query(self, text: str) -> np.ndarray:
         """(dimension,) vector of a question; the query instruction is put before it."""

@@ -82,7 +82,7 @@ def test_it_asks_as_openai_is_asked(asking):
     (request,) = server.requests
     assert str(request.url) == "http://127.0.0.1:9/v1/embeddings"
     assert request.headers["Authorization"] == "Bearer sesame"
-    assert json.loads(request.content) == {"model": "bge-m3", "input": ["Query: who?"], "encoding_format": "float"}
+    assert json.loads(request.content) == {"model": "bge-m3", "input": ["Query: who?"], "encoding_format": "base64"}
 
 
 def test_many_texts_go_in_parts(asking):
