@@ -50,6 +50,14 @@ def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
     return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
 
 
+def embed_instructed(preset: Preset, texts: list[str], instruction: str) -> np.ndarray:
+    """(n, dimension) for texts with another instruction before each than the one for what is stored."""
+    if not texts:
+        return np.zeros((0, preset.dimension), dtype=np.float32)
+    chosen = replace(_engine_settings(preset), document_instruction=instruction)
+    return _engine(chosen, os.getpid()).embed_documents(texts)
+
+
 def _engine_settings(preset: Preset) -> EmbeddingSettings:
     chosen = settings_of(preset)
     if preset.engine == Preset.Engine.SERVER:
