@@ -22,6 +22,14 @@ def embed_missing() -> None:
     embed.embed_missing(embed.stopping)
 
 
+@shared_task(ignore_result=True, time_limit=None)
+def run_evaluation(run_id: str) -> None:
+    """Ask saved questions for a while, and measure what is found."""
+    from search import evaluate
+
+    evaluate.run(run_id)
+
+
 @worker_ready.connect
 def _begin(sender, **kwargs) -> None:
     """Say that this worker lives; the embed worker also loads its model and opens the query lane."""

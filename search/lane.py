@@ -72,6 +72,11 @@ def _remembered(chosen: EmbeddingSettings, text: str) -> np.ndarray:
     return vector
 
 
+def forget() -> None:
+    """Let the next questions be embedded again: what takes time is to be measured with it."""
+    _remembered.cache_clear()
+
+
 @lru_cache(32)
 def _engine(chosen: EmbeddingSettings, process: int) -> ServerEmbedder:
     """One a process, for all its threads: connections are kept, and are not shared with a forked child."""
