@@ -57,6 +57,11 @@ class LocalEmbedder:
         texts = [self.settings.document_instruction + text for text in texts]
         return self._bulk.submit(self._embed, texts).result()
 
+    def embed_counted(self, texts: list[str]) -> tuple[np.ndarray, list[int]]:
+        """The same, and how many tokens of each were read, instruction included."""
+        counts = self.count_tokens([self.settings.document_instruction + text for text in texts]) if texts else []
+        return self.embed_documents(texts), counts
+
     def embed_query(self, text: str) -> np.ndarray:
         """(dimension,) vector of a question; the query instruction is put before it."""
         return self.embed_raw([self.settings.query_instruction + text])[0]

@@ -37,7 +37,7 @@ def llama_server(
     """Serves this GGUF file while the block runs.
 
     `options`: `embedding=True` for /v1/embeddings, `pooling="last"` for another than the file says, `reranking=True`
-    for /v1/rerank. One text may have `batch` tokens when it is embedded, and `context` tokens when it is chatted with.
+    for /v1/rerank, `api_key`, and `port` (else a free one). One text may have `batch` tokens when it is embedded, and `context` tokens when it is chatted with.
     """
     asked = {"model": str(model), "context": context, "batch": batch, **options}
     log = folder / "llama.log"
@@ -90,7 +90,7 @@ def _serve(asked: dict) -> None:
 def _params(xllamacpp, asked: dict):
     params = xllamacpp.CommonParams()
     params.model.path = asked["model"]
-    params.hostnames, params.port = ["127.0.0.1"], 0
+    params.hostnames, params.port = ["127.0.0.1"], asked.get("port", 0)
     params.n_ctx, params.n_batch, params.n_ubatch = asked["context"], asked["batch"], asked["batch"]
     params.n_parallel, params.cpuparams.n_threads, params.warmup = 1, 2, False
     params.embedding = bool(asked.get("embedding") or asked.get("reranking"))
