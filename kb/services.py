@@ -19,7 +19,7 @@ from kb.launch import LaunchError, Service
 from kb.models import ServiceBeat
 
 # The workers first, as they use all others; Redis last, as all others use it. What shares a line stops at once.
-STOP_ORDER = (("parse", "embed", "reconciler"), ("web",), ("chroma",), ("redis",))
+STOP_ORDER = (("parse", "embed", "reconciler"), ("web",), ("answer",), ("chroma",), ("redis",))
 SOCKET_PATH_BYTES = 107
 
 
@@ -30,7 +30,7 @@ def services() -> list[Service]:
     places = {**values(data), "REDIS_SERVER": redis_server() if runs_here("redis") else "redis-server"}
     if runs_here("chroma"):
         places["CHROMA_PORT"] = str(chroma_port(data))
-    details = {"redis": redis, "chroma": chroma, "embed": embed, "web": web}
+    details = {"redis": redis, "chroma": chroma, "embed": embed, "answer": answer, "web": web}
     return [
         Service(name=name, command=expand(command, places), **details.get(name, beating)(data, places))
         for name, command in commands.items()
@@ -44,6 +44,8 @@ def runs_here(name: str) -> bool:
         return settings.KB_REDIS_URL.startswith("redis+socket://") and str(settings.KB_DATA) in settings.KB_REDIS_URL
     if name == "chroma":
         return settings.KB_VECTOR_STORE == "chroma" and not settings.KB_CHROMA_URL
+    if name == "answer":
+        return not settings.KB_ANSWER_URL
     return name != "embed" or not settings.KB_EMBED_URL
 
 
@@ -118,6 +120,18 @@ def embed(data: Path, places: dict[str, str]) -> dict:
         host, _, port = settings.KB_EMBED_LISTEN.rpartition(":")
         return {
             "where": f"http://{settings.KB_EMBED_LISTEN}",
+            "ready": lambda pid: answers_http((reachable(host), int(port)), "/health"),
+        }
+    return {"where": f"unix:{short(path)}", "ready": lambda pid: answers_http(path, "/health")}
+
+
+def answer(data: Path, places: dict[str, str]) -> dict:
+    """The process that writes answers with language models."""
+    path = data / "run" / "answer.sock"
+    if settings.KB_ANSWER_LISTEN:
+        host, _, port = settings.KB_ANSWER_LISTEN.rpartition(":")
+        return {
+            "where": f"http://{settings.KB_ANSWER_LISTEN}",
             "ready": lambda pid: answers_http((reachable(host), int(port)), "/health"),
         }
     return {"where": f"unix:{short(path)}", "ready": lambda pid: answers_http(path, "/health")}

@@ -18,7 +18,7 @@ class Answerer(Protocol):
         """Pieces of Markdown text, in reading order, that cite passage n (counted from 1) as [n]; none: no answer."""
 
 
-def open_answerer() -> Answerer:
-    """The answerer that the settings choose."""
-    module, _, cls = ENGINES[settings.KB_ANSWERER].rpartition(".")
+def open_answerer(name: str = "") -> Answerer:
+    """The answerer of this name, or the one that the settings choose."""
+    module, _, cls = ENGINES[name or settings.KB_ANSWERER].rpartition(".")
     return getattr(import_module(module), cls)()

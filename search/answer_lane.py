@@ -1,0 +1,99 @@
+"""How a web process has answers written: begin one, follow it, stop it. Nothing here waits for a model to begin."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from search.chat import Turn
+
+ASK_SECONDS = httpx.Timeout(5.0, connect=2.0)
+FOLLOW_SECONDS = httpx.Timeout(None, connect=2.0)
+
+
+class AnswerLaneError(Exception):
+    """The process that writes answers does not answer."""
+
+
+def socket_path() -> Path:
+    """Where its socket lies, if it is not at a network address."""
+    return Path(settings.KB_DATA) / "run" / "answer.sock"
+
+
+def begin(name: str, chat_model: int, turns: Sequence[Turn], count: int, *, message: int | None = None) -> None:
+    """Have an answer written that goes on whoever is looking; `count` passages may be cited. Raises AnswerLaneError."""
+    body = {"name": name, "chat_model": chat_model, "turns": list(turns), "count": count, "message": message}
+    _post("runs", body)
+
+
+def stop(name: str) -> bool:
+    """End it at once; False where it had ended. Raises AnswerLaneError."""
+    return bool(_post(f"runs/{name}/stop", {}).get("stopped"))
+
+
+def follow(name: str, start: int = 0) -> Iterator[dict[str, Any]]:
+    """{"at", "text"} from that piece on, at last {"ending": ...}; nothing where it is not known (any more)."""
+    with _streaming("GET", f"runs/{name}", params={"start": start}) as lines:
+        yield from lines
+
+
+def stream(name: str, chat_model: int, turns: Sequence[Turn], count: int) -> Iterator[dict[str, Any]]:
+    """The same for an answer that is kept nowhere: closing the iterator ends it."""
+    body = {"name": name, "chat_model": chat_model, "turns": list(turns), "count": count}
+    with _streaming("POST", "stream", json=body) as lines:
+        yield from lines
+
+
+class _streaming:  # noqa: N801
+    """A request whose lines come one by one; leaving it hangs up."""
+
+    def __init__(self, method: str, path: str, **rest: Any) -> None:
+        self._asked = _client(os.getpid(), _where()).stream(method, path, timeout=FOLLOW_SECONDS, **rest)
+
+    def __enter__(self) -> Iterator[dict[str, Any]]:
+        try:
+            response = self._asked.__enter__()
+        except httpx.HTTPError as error:
+            raise AnswerLaneError(str(error)) from error
+        return self._lines(response)
+
+    def _lines(self, response: httpx.Response) -> Iterator[dict[str, Any]]:
+        if response.status_code != httpx.codes.OK:
+            return
+        try:
+            for line in response.iter_lines():
+                yield json.loads(line)
+        except httpx.HTTPError as error:
+            raise AnswerLaneError(str(error)) from error
+
+    def __exit__(self, *error: Any) -> None:
+        self._asked.__exit__(*error)
+
+
+def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        response = _client(os.getpid(), _where()).post(path, json=body, timeout=ASK_SECONDS)
+        response.raise_for_status()
+        return response.json()
+    except httpx.HTTPError as error:
+        raise AnswerLaneError(str(error)) from error
+
+
+def _where() -> str:
+    listen = settings.KB_ANSWER_LISTEN
+    return settings.KB_ANSWER_URL or (f"http://{listen}" if listen else str(socket_path()))
+
+
+@lru_cache(4)
+def _client(process: int, where: str) -> httpx.Client:
+    """One a process: connections are kept, as many at once as there are streams."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    if where.startswith("http"):
+        return httpx.Client(base_url=where, limits=limits, trust_env=False)
+    transport = httpx.HTTPTransport(uds=where, limits=limits)
+    return httpx.Client(base_url="http://answer", transport=transport)

@@ -1,0 +1,170 @@
+"""How the web processes reach the process that writes answers: HTTP on a socket of this installation's user.
+
+POST /runs                {"name", "chat_model", "turns", "count", "message"}   begin; 202
+GET  /runs/NAME?start=N   lines of JSON: {"at", "text"} ..., at last {"ending": {...}}
+POST /runs/NAME/stop      end it at once
+POST /stream              as POST /runs, answered with the lines; whoever hangs up ends it
+GET  /health
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+
+import httpx2
+from asgiref.sync import sync_to_async
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from search.answering.keep import keep, keep_so_far
+from search.answering.runs import Run, Runs
+from search.chat import Piece, Request
+from search.chat.client import open_http, stream
+from search.chat.models import NoSuchModel, settings_of
+
+log = logging.getLogger(__name__)
+
+KEEP_EVERY = 1.0  # seconds: what is written is kept in the database so often
+NDJSON = "application/x-ndjson"
+
+
+class Answering:
+    """The runs of this process and their connections to model servers."""
+
+    def __init__(self) -> None:
+        self.http: httpx2.AsyncClient | None = None
+        self.runs = Runs(self._stream, self._ended)
+        self._messages: dict[str, int] = {}
+
+    async def _stream(self, request: Request) -> AsyncIterator[Piece]:
+        async for piece in stream(request, self.http):
+            yield piece
+
+    def begin(self, asked: dict, request: Request) -> Run:
+        """Start what is asked for; `message` is the row that the answer is kept in, if any."""
+        name = str(asked["name"])
+        if asked.get("message"):
+            self._messages[name] = int(asked["message"])
+        return self.runs.start(name, request, int(asked.get("count", 0)))
+
+    async def _ended(self, run: Run) -> None:
+        message = self._messages.pop(run.name, None)
+        if message and run.ending:
+            try:
+                await sync_to_async(keep)(message, run.text, run.ending)
+            except Exception:
+                log.exception("The answer of message %s could not be kept", message)
+
+    async def keep_on(self) -> None:
+        """Keep what is written so far, every second, until cancelled."""
+        while True:
+            await asyncio.sleep(KEEP_EVERY)
+            for run in self.runs.writing():
+                if run.name in self._messages:
+                    await sync_to_async(keep_so_far)(self._messages[run.name], run.text)
+
+    async def end_all(self) -> None:
+        """At the end of the process every answer is ended and kept as far as it goes."""
+        for run in self.runs.writing():
+            self.runs.stop(run.name)
+        tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("answer-")]
+        if tasks:
+            await asyncio.wait(tasks, timeout=10)
+
+
+answering = Answering()
+
+
+@asynccontextmanager
+async def _life(app: Starlette):
+    answering.http = open_http()
+    keeping = asyncio.create_task(answering.keep_on())
+    try:
+        yield
+    finally:
+        await answering.end_all()
+        keeping.cancel()
+        await answering.http.aclose()
+
+
+async def _asked(http: HttpRequest) -> tuple[dict, Request]:
+    asked = await http.json()
+    chosen = await sync_to_async(settings_of)(asked.get("chat_model"))
+    return asked, Request(chosen, tuple(asked["turns"]))
+
+
+async def start(http: HttpRequest) -> Response:
+    """POST /runs"""
+    try:
+        asked, request = await _asked(http)
+    except NoSuchModel as error:
+        return JSONResponse({"error": str(error)}, 404)
+    answering.begin(asked, request)
+    return JSONResponse({"name": asked["name"]}, 202)
+
+
+async def follow(http: HttpRequest) -> Response:
+    """GET /runs/NAME"""
+    run = answering.runs.get(http.path_params["name"])
+    if run is None:
+        return JSONResponse({"error": "Nothing of this name is being written."}, 404)
+    return StreamingResponse(_lines(run, int(http.query_params.get("start", 0))), media_type=NDJSON)
+
+
+async def stop(http: HttpRequest) -> Response:
+    """POST /runs/NAME/stop"""
+    return JSONResponse({"stopped": answering.runs.stop(http.path_params["name"])})
+
+
+async def stream_one(http: HttpRequest) -> Response:
+    """POST /stream"""
+    try:
+        asked, request = await _asked(http)
+    except NoSuchModel as error:
+        return JSONResponse({"error": str(error)}, 404)
+    run = answering.begin(asked, request)
+    return StreamingResponse(_while_listening(run), media_type=NDJSON)
+
+
+async def _while_listening(run: Run) -> AsyncIterator[bytes]:
+    try:
+        async for line in _lines(run, 0):
+            yield line
+    finally:
+        answering.runs.stop(run.name)
+
+
+async def _lines(run: Run, start: int) -> AsyncIterator[bytes]:
+    async for at, text in run.follow(start):
+        yield _line({"at": at, "text": text})
+    if run.task:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([run.task])  # what was written is kept before readers are told that it has ended
+    if run.ending:
+        yield _line({"ending": asdict(run.ending)})
+
+
+def _line(content: dict) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+async def health(http: HttpRequest) -> Response:
+    """GET /health"""
+    return JSONResponse({"status": "ready", "writing": len(answering.runs.writing())})
+
+
+app = Starlette(
+    routes=[
+        Route("/runs", start, methods=["POST"]),
+        Route("/runs/{name}", follow),
+        Route("/runs/{name}/stop", stop, methods=["POST"]),
+        Route("/stream", stream_one, methods=["POST"]),
+        Route("/health", health),
+    ],
+    lifespan=_life,
+)

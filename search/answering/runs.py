@@ -1,0 +1,160 @@
+"""Answers that are being written, each followed by any number of readers."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from search.chat import ChatError, Piece, Request
+from search.chat.citing import CitationGate
+
+log = logging.getLogger(__name__)
+
+KEPT_SECONDS = 60.0  # after its end, for a reader who comes a little late
+Stream = Callable[[Request], AsyncIterator[Piece]]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an answer ended: "done", "stopped" or "failed", what it cost, and a sentence where it failed.
+
+    `milliseconds` is the whole, `first_milliseconds` the time to the first piece of text (None: there was none).
+    """
+
+    state: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    milliseconds: int = 0
+    first_milliseconds: int | None = None
+    ending: str = ""
+    kind: str = ""
+    error: str = ""
+
+
+class Run:
+    """One answer on its way. `text` is what may be shown of it so far: citations that cite nothing are left out."""
+
+    def __init__(self, name: str, request: Request, count: int) -> None:
+        self.name, self.request = name, request
+        self.pieces: list[str] = []
+        self.ending: Ending | None = None
+        self.task: asyncio.Task | None = None
+        self._gate = CitationGate(count)
+        self._changed = asyncio.Event()
+        self._begun = time.monotonic()
+        self._first: float | None = None
+        self._usage = Piece()
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    async def write(self, stream: Stream) -> Ending:
+        """Take the answer from the model to its end, or until the task is cancelled. Raises nothing."""
+        pieces = stream(self.request)
+        try:
+            async for piece in pieces:
+                self._take(piece)
+            self._add(self._gate.finish())
+            return self._end("done")
+        except asyncio.CancelledError:
+            return self._end("stopped")
+        except ChatError as error:
+            return self._end("failed", error.kind, error.message)
+        except Exception as error:
+            log.exception("Writing an answer failed")
+            return self._end("failed", "broken", str(error)[:300])
+        finally:
+            await _closed(pieces)
+            self._notify()
+
+    def _take(self, piece: Piece) -> None:
+        if piece.text:
+            self._first = self._first or time.monotonic()
+            self._add(self._gate.feed(piece.text))
+        if piece.ending:
+            self._usage = piece
+
+    def _add(self, text: str) -> None:
+        if text:
+            self.pieces.append(text)
+            self._notify()
+
+    def _end(self, state: str, kind: str = "", error: str = "") -> Ending:
+        now = time.monotonic()
+        first = round((self._first - self._begun) * 1000) if self._first else None
+        self.ending = Ending(
+            state, self._usage.tokens_in, self._usage.tokens_out, round((now - self._begun) * 1000), first,
+            self._usage.ending, kind, error,
+        )  # fmt: skip
+        return self.ending
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, str]]:
+        """Pieces from the `start`-th on, each with the number of the next; ends when the answer does."""
+        at = start
+        while True:
+            changed = self._changed
+            if at < len(self.pieces):
+                text, at = "".join(self.pieces[at:]), len(self.pieces)
+                yield at, text
+            elif self.ending is not None:
+                return
+            else:
+                await changed.wait()
+
+
+async def _closed(pieces: AsyncIterator[Piece]) -> None:
+    """The connection to the model server is let go, so that it stops writing."""
+    close = getattr(pieces, "aclose", None)
+    if close:
+        try:
+            await close()
+        except Exception:
+            log.debug("Closing a stream failed", exc_info=True)
+
+
+class Runs:
+    """All answers of this process by name. `ended` is awaited with each run that has ended."""
+
+    def __init__(self, stream: Stream, ended: Callable[[Run], Awaitable[None]] | None = None) -> None:
+        self._stream, self._ended = stream, ended
+        self._runs: dict[str, Run] = {}
+
+    def start(self, name: str, request: Request, count: int) -> Run:
+        """Begin to write; a run of that name that is there already is returned as it is."""
+        if name not in self._runs:
+            run = Run(name, request, count)
+            run.task = asyncio.create_task(self._through(run), name=f"answer-{name}")
+            self._runs[name] = run
+        return self._runs[name]
+
+    def get(self, name: str) -> Run | None:
+        return self._runs.get(name)
+
+    def writing(self) -> list[Run]:
+        """Those that have not ended."""
+        return [run for run in self._runs.values() if run.ending is None]
+
+    def stop(self, name: str) -> bool:
+        """Have it end at once; False where nothing of that name is being written."""
+        run = self._runs.get(name)
+        if run is None or run.ending is not None or run.task is None:
+            return False
+        run.task.cancel()
+        return True
+
+    async def _through(self, run: Run) -> None:
+        writing = asyncio.create_task(run.write(self._stream))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            writing.cancel()
+            await asyncio.wait([writing])
+        if self._ended:
+            await self._ended(run)
+        asyncio.get_running_loop().call_later(KEPT_SECONDS, self._runs.pop, run.name, None)

@@ -1,0 +1,138 @@
+"""Stream an answer from any server that speaks OpenAI's `/v1/chat/completions`."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import httpx2
+import openai
+from django.conf import settings as installation
+from django.utils.translation import gettext as _
+from openai.types.chat import ChatCompletionMessageParam
+
+from search.chat import ChatError, ChatSettings, Piece, Request
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5.0
+LONGEST_WAIT = 3.0  # seconds that a busy server may ask us to wait before we try once more
+
+
+def open_client(chosen: ChatSettings, http: httpx2.AsyncClient | None = None) -> openai.AsyncOpenAI:
+    """The well-kept client for this model; `http` is shared, where several use the same server."""
+    return openai.AsyncOpenAI(
+        base_url=chosen.url.rstrip("/"),
+        api_key=chosen.api_key or "none",  # local servers want none, the client wants some
+        max_retries=0,
+        timeout=httpx2.Timeout(installation.KB_CHAT_SECONDS, connect=CONNECT_SECONDS),
+        http_client=http,
+    )
+
+
+def open_http() -> httpx2.AsyncClient:
+    """Connections for any number of streams; nothing is asked of a proxy in the environment."""
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx2.AsyncClient(
+        limits=limits, trust_env=False, timeout=httpx2.Timeout(installation.KB_CHAT_SECONDS, connect=CONNECT_SECONDS)
+    )
+
+
+async def stream(request: Request, http: httpx2.AsyncClient | None = None) -> AsyncIterator[Piece]:
+    """The answer piece by piece; the last one has the tokens. Raises ChatError, also in the middle.
+
+    Closing the iterator closes the connection, upon which model servers stop writing.
+    """
+    client = open_client(request.settings, http)
+    async with _as_chat_error(request.settings):
+        answer = await _begin(client, request)
+        try:
+            tokens, ending = (0, 0), ""
+            async for chunk in answer:
+                if chunk.usage:
+                    tokens = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
+                for choice in chunk.choices or ():
+                    ending = choice.finish_reason or ending
+                    if choice.delta and choice.delta.content:
+                        yield Piece(choice.delta.content)
+            if not ending:
+                raise ChatError("cut", _("The language model broke off in the middle of its answer."))
+            yield Piece(tokens_in=tokens[0], tokens_out=tokens[1], ending=ending)
+        finally:
+            await answer.close()
+            if http is None:
+                await client.close()
+
+
+async def _begin(client: openai.AsyncOpenAI, request: Request):
+    """Once more where a busy server names a short wait."""
+    try:
+        return await _create(client, request)
+    except openai.RateLimitError as error:
+        wait = _seconds(error.response.headers.get("retry-after", ""))
+        if wait is None or wait > LONGEST_WAIT:
+            raise
+        await asyncio.sleep(wait)
+    return await _create(client, request)
+
+
+async def _create(client: openai.AsyncOpenAI, request: Request):
+    chosen, turns = request.settings, cast(list[ChatCompletionMessageParam], list(request.turns))
+    return await client.chat.completions.create(
+        model=chosen.model,
+        messages=turns,
+        stream=True,
+        stream_options={"include_usage": True},
+        max_tokens=chosen.answer_tokens,
+        temperature=chosen.temperature,
+        stop=list(request.stop) or openai.omit,
+    )
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return None
+
+
+@asynccontextmanager
+async def _as_chat_error(chosen: ChatSettings):
+    """Foreign errors as sentences; the log has what the server said."""
+    try:
+        yield
+    except ChatError:
+        raise
+    except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, json.JSONDecodeError, ValueError, TypeError,
+            AttributeError) as error:  # fmt: skip
+        log.warning("The language model %s at %s: %s", chosen.model, chosen.url, str(error)[:500])
+        raise _translated(error) from error
+
+
+def _translated(error: Exception) -> ChatError:
+    match error:
+        case openai.APITimeoutError() | httpx2.ConnectTimeout() | httpx2.ReadTimeout():
+            return ChatError("slow", _("The language model did not answer in time."))
+        case openai.APIConnectionError() | httpx2.ConnectError() | httpx2.InvalidURL():
+            return ChatError("away", _("The language model cannot be reached."))
+        case httpx2.HTTPError():
+            return ChatError("cut", _("The language model broke off in the middle of its answer."))
+        case openai.RateLimitError():
+            return ChatError("busy", _("The language model is busy with other questions."))
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return ChatError("refused", _("The language model's server refuses its key."))
+        case openai.NotFoundError():
+            return ChatError("refused", _("The language model's server does not know this model."))
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            return ChatError("refused", _("The language model's server does not accept the question."))
+        case openai.APIStatusError():
+            return ChatError("broken", _("The language model's server failed."))
+    return ChatError("broken", _("The language model's answer cannot be understood."))
+
+
+async def models_at(chosen: ChatSettings) -> list[str]:
+    """The names of the models that the server offers. Raises ChatError."""
+    async with _as_chat_error(chosen), open_http() as http:
+        return sorted([model.id async for model in open_client(chosen, http).models.list()])
