@@ -159,8 +159,15 @@ KB_EMBEDDING_MODEL = env("KB_EMBEDDING_MODEL", "sentence-transformers/all-MiniLM
 KB_DEVICE = env("KB_DEVICE")  # empty: cuda where there is one, else cpu
 KB_BATCH_TOKENS = env_int("KB_BATCH_TOKENS", 0, minimum=0)  # 0: 2,048 on a CPU, 65,536 on a GPU
 KB_VECTOR_STORE = env_choice("KB_VECTOR_STORE", ("chroma", "exact"), "chroma")
+KB_KEEP_PREVIOUS_DAYS = env_int("KB_KEEP_PREVIOUS_DAYS", 14, minimum=0)
 KB_KEYWORD_INDEX = env_choice("KB_KEYWORD_INDEX", ("tantivy",), "tantivy")
+KB_RERANK_SECONDS = env_int("KB_RERANK_SECONDS", 5, minimum=1)
 KB_ANSWERER = env_choice("KB_ANSWERER", ("extractive",), "extractive")
+KB_CHAT_URL = env("KB_CHAT_URL")
+KB_CHAT_MODEL = env("KB_CHAT_MODEL")
+KB_CHAT_SECONDS = env_int("KB_CHAT_SECONDS", 120, minimum=1)
+KB_ANSWER_URL = env("KB_ANSWER_URL")
+KB_ANSWER_LISTEN = env("KB_ANSWER_LISTEN")
 
 # --- Celery: the row is the job, a message is only a doorbell ------------------
 CELERY = {
