@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from ingestion.doorbell import ring
 from kb.models import Document
+from search.families import settle
 
 Status, Stage = Document.Status, Document.Stage
 
@@ -39,9 +40,14 @@ def _requeue(document: Document, statuses: tuple[str, ...]) -> bool:
     return bool(queued)
 
 
+@transaction.atomic
 def delete(document: Document) -> None:
-    """Hide the document, and what came in it, at once; the reconciler removes every trace."""
+    """Hide the document, and what came in it, at once; the reconciler removes every trace.
+
+    Where it was the newest version, the one before it is the newest again.
+    """
     now, family = timezone.now(), [document.pk]
     while family:
         Document.objects.filter(pk__in=family, deleted_at=None).update(deleted_at=now, worker="", lease_until=None)
         family = list(Document.objects.filter(parent__in=family, deleted_at=None).values_list("pk", flat=True))
+    settle(document.knowledge_base)

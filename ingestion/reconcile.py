@@ -16,7 +16,7 @@ from ingestion.doorbell import EXPIRES, ring_for_embedding, ring_for_parsing
 from ingestion.purge import purge_deleted, sweep_files
 from kb.beats import beat, forget_the_silent
 from kb.models import Document
-from search import evaluation_jobs, evaluation_schedule
+from search import evaluation_jobs, evaluation_schedule, organising_due
 from search.audit import mend_indexes
 from search.generations import outdated, start_wanted
 from search.whole import any_lacking
@@ -32,7 +32,7 @@ def run(stopping: Callable[[float], bool]) -> None:
     """Sweep until `stopping(seconds)`, which waits so long, says so. What fails is logged, and comes again."""
     swept_files_at = rung_for_wholes_at = float("-inf")
     while True:
-        for step in (free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations):
+        for step in STEPS:
             _safely(step)
         if time.monotonic() - swept_files_at > HOURLY:
             _safely(sweep_files)
@@ -118,3 +118,8 @@ def tend_evaluations() -> None:
     evaluation_jobs.free_lost()
     evaluation_schedule.start_due()
     evaluation_jobs.ring_waiting()
+
+
+STEPS = (
+    free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations, organising_due.sweep,
+)  # fmt: skip

@@ -30,6 +30,14 @@ def run_evaluation(run_id: str) -> None:
     evaluate.run(run_id)
 
 
+@shared_task(ignore_result=True, time_limit=None)
+def organise(job_id: str) -> None:
+    """Find versions, topics or tags in a knowledge base."""
+    from search import organise
+
+    organise.run(job_id)
+
+
 @worker_ready.connect
 def _begin(sender, **kwargs) -> None:
     """Say that this worker lives; the embed worker also loads its model and opens the query lane."""
