@@ -2,7 +2,7 @@
 
 It speaks OpenAI's `POST /v1/embeddings`, on a unix socket that only this installation's user may open, or on
 KB_EMBED_LISTEN. Texts arrive ready to embed: whoever asks has put the instruction before them. The model is named by
-its preset's fingerprint.
+its preset's fingerprint. `POST /v1/rerank` is Jina's, its model a RerankPreset's number.
 """
 
 import json
@@ -24,6 +24,8 @@ from search.embedders.loaded import is_loaded, loaded
 from search.lane import socket_path
 from search.models import Preset
 from search.presets import default_preset
+from search.rerankers import RerankError
+from search.rerankers.asked import RerankRequest, rerank
 
 log = logging.getLogger(__name__)
 
@@ -57,30 +59,42 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         try:
-            texts, model = self._asked()
-            vectors = self.server.embed(model, texts)
+            answer = self._routes[self.path](self, self._body()) if self.path in self._routes else None
+            if answer is None:
+                raise _Refused(404, f"There is nothing here but {' and '.join(self._routes)}.")
         except _Refused as refusal:
             self.close_connection = True  # what was sent with it may be unread
             self._answer(refusal.status, _error(refusal.message))
-        except EmbeddingError as error:
+        except (EmbeddingError, RerankError) as error:
             self._answer(422 if error.permanent else 503, _error(error.message))
         except Exception:
             log.exception("The query lane failed")
             self._answer(500, _error("The embed worker failed; its log says why."))
         else:
-            data = [{"object": "embedding", "index": n, "embedding": row.tolist()} for n, row in enumerate(vectors)]
-            self._answer(200, {"object": "list", "model": model, "data": data})
+            self._answer(200, answer)
 
-    def _asked(self) -> tuple[list[str], str]:
-        if self.path != "/v1/embeddings":
-            raise _Refused(404, "There is nothing here but /v1/embeddings.")
+    def _embeddings(self, content: bytes) -> dict[str, Any]:
+        texts, model = _read(content)
+        vectors = self.server.embed(model, texts)
+        data = [{"object": "embedding", "index": n, "embedding": row.tolist()} for n, row in enumerate(vectors)]
+        return {"object": "list", "model": model, "data": data}
+
+    def _rerank(self, content: bytes) -> dict[str, Any]:
+        asked = read_rerank(content)
+        scores = self.server.rerank(asked)
+        results = [{"index": n, "relevance_score": float(score)} for n, score in enumerate(scores)]
+        return {"model": asked.model, "results": results}
+
+    _routes = {"/v1/embeddings": _embeddings, "/v1/rerank": _rerank}
+
+    def _body(self) -> bytes:
         try:
             length = int(self.headers.get("Content-Length", ""))
         except ValueError:
             raise _Refused(411, "The request does not say how long it is.") from None
         if not 0 <= length <= MAX_BYTES:
-            raise _Refused(413, f"At most {MAX_BYTES} bytes can be embedded at once.")
-        return _read(self.rfile.read(length))
+            raise _Refused(413, f"At most {MAX_BYTES} bytes can be read at once.")
+        return self.rfile.read(length)
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()
@@ -113,6 +127,21 @@ def _read(content: bytes) -> tuple[list[str], str]:
     return texts, model
 
 
+def read_rerank(content: bytes) -> RerankRequest:
+    """What is asked for; refused where it is not Jina's form."""
+    try:
+        body = json.loads(content)
+        question, passages, model = body["query"], body["documents"], str(body.get("model", ""))
+        seconds = float(body["seconds"]) if "seconds" in body else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _Refused(400, 'The request is not JSON with "query" and "documents".') from None
+    if not isinstance(question, str) or not isinstance(passages, list) or not all(isinstance(p, str) for p in passages):
+        raise _Refused(400, '"query" must be a text and "documents" a list of texts.')
+    if len(passages) > MAX_TEXTS:
+        raise _Refused(413, f"At most {MAX_TEXTS} passages can be reranked at once.")
+    return RerankRequest(model, question, passages, seconds)
+
+
 def _error(message: str) -> dict[str, Any]:
     return {"error": {"message": message}}
 
@@ -143,14 +172,20 @@ class _NetworkServer(_Quiet, ThreadingHTTPServer):
     """The same at a network address; put it where only this installation's machines reach it."""
 
 
-def serve(embed: Embed, address: Path | tuple[str, int], *, is_ready: Callable[[], bool] = lambda: True) -> Any:
+def serve(
+    embed: Embed,
+    address: Path | tuple[str, int],
+    *,
+    is_ready: Callable[[], bool] = lambda: True,
+    rerank: Callable[[RerankRequest], np.ndarray] = rerank,
+) -> Any:
     """A server that listens at once and answers from threads of its own; `shutdown()` and `server_close()` end it."""
     server: Any
     if isinstance(address, Path):
         server = _SocketServer(str(address), _Handler)
     else:
         server = _NetworkServer(address, _Handler)
-    server.embed, server.is_ready = embed, is_ready
+    server.embed, server.is_ready, server.rerank = embed, is_ready, rerank
     threading.Thread(target=server.serve_forever, name="query-lane", daemon=True).start()
     return server
 

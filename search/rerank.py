@@ -1,0 +1,64 @@
+"""Order a question's best candidates by a model that reads question and passage together."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.lane import lane_url
+from search.models import RerankPreset
+from search.rerankers import RerankError, RerankSettings
+from search.rerankers.presets import rerank_settings
+from search.rerankers.server import ServerReranker
+
+log = logging.getLogger(__name__)
+REST_SECONDS = 20.0  # a reranker that failed is left alone, so that it delays one question and not all of them
+
+
+def scores(preset: RerankPreset, question: str, passages: Sequence[str]) -> np.ndarray:
+    """(n,) float32, the higher the better: by the embed worker's model, or a server's. Raises RerankError.
+
+    After a failure the preset rests for a while and refuses at once.
+    """
+    chosen = _reached(preset)
+    if time.monotonic() < _resting.get(chosen, 0.0):
+        raise RerankError("The reranking model failed a moment ago and is left alone for some seconds.")
+    try:
+        return _engine(chosen, os.getpid()).score(question, passages)
+    except RerankError as error:
+        log.warning("Reranking with %s: %s", preset, error.message)
+        _resting[chosen] = time.monotonic() + REST_SECONDS
+        raise
+
+
+def _reached(preset: RerankPreset) -> RerankSettings:
+    """How this process reaches the model: no process but the embed worker loads one."""
+    chosen = rerank_settings(preset)
+    if preset.engine == RerankPreset.Engine.SERVER:
+        return chosen
+    return RerankSettings("server", str(preset.pk), url=f"{lane_url()}/rerank", seconds=chosen.seconds)
+
+
+_resting: dict[RerankSettings, float] = {}
+
+
+_engines: dict[tuple[RerankSettings, int], ServerReranker] = {}
+_opening = threading.Lock()
+
+
+def _engine(chosen: RerankSettings, process: int) -> ServerReranker:
+    """One a process, for all its threads: connections are kept, and are not shared with a forked child."""
+    with _opening:
+        if (chosen, process) not in _engines:
+            _engines[chosen, process] = ServerReranker(chosen)
+        return _engines[chosen, process]
+
+
+def forget() -> None:
+    """Close this process's connections."""
+    with _opening:
+        while _engines:
+            _engines.popitem()[1].close()
