@@ -156,6 +156,7 @@ KB_MAX_ATTEMPTS = env_int("KB_MAX_ATTEMPTS", 3, minimum=1)
 
 # --- the way of a question ---------------------------------------------------
 KB_EMBEDDING_MODEL = env("KB_EMBEDDING_MODEL", "sentence-transformers/all-MiniLM-L6-v2")
+KB_EMBEDDING_URL = env_url("KB_EMBEDDING_URL")  # empty: the embed worker has the model itself
 KB_DEVICE = env("KB_DEVICE")  # empty: cuda where there is one, else cpu
 KB_BATCH_TOKENS = env_int("KB_BATCH_TOKENS", 0, minimum=0)  # 0: 2,048 on a CPU, 65,536 on a GPU
 KB_VECTOR_STORE = env_choice("KB_VECTOR_STORE", ("chroma", "exact"), "chroma")

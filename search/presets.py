@@ -1,43 +1,71 @@
 """Which embedding model is used, and how."""
 
+from typing import Any
+
 from django.conf import settings
 
 from kb.env import env
+from search.catalogue import fields_of, named
 from search.embedders import EmbeddingError, EmbeddingSettings
+from search.model_server import fields_at
 from search.models import Preset
-from search.tokenize import facts_of
+from search.tokenize import facts_of, model_folder
+
+HOW_TO_PUT = (
+    "copy its folder to this machine and name that folder, or fill the Hugging Face cache of the user that runs the "
+    "embed worker (hf download {model})"
+)
 
 
 def default_preset() -> Preset:
-    """The preset of the installation's model (KB_EMBEDDING_MODEL), made when it is first asked for."""
-    model = settings.KB_EMBEDDING_MODEL
+    """The preset of the installation's model, made when it is first asked for. Raises EmbeddingError.
+
+    KB_EMBEDDING_MODEL names it: by its key in search/catalogue.py, its name on Hugging Face, or its folder; or, where
+    KB_EMBEDDING_URL says where a model server is, by the name that it has there.
+    """
+    if settings.KB_EMBEDDING_URL:
+        return _served(settings.KB_EMBEDDING_URL, settings.KB_EMBEDDING_MODEL)
+    known = named(settings.KB_EMBEDDING_MODEL)
+    model = known.model if known else settings.KB_EMBEDDING_MODEL
     preset = Preset.objects.filter(engine=Preset.Engine.LOCAL, model=model).order_by("pk").first()
-    return preset or _made(model)
+    return preset or _made(fields_of(known) if known and model_folder(model) else _fields_of_files(model))
 
 
-def _made(model: str) -> Preset:
-    facts = facts_of(model)
-    if facts is None:
-        message = f"The embedding model {model} is not on this machine: KB_EMBEDDING_MODEL names the folder of one."
-        raise EmbeddingError(message, permanent=True)
-    preset, _ = Preset.objects.get_or_create(
-        name=_free_name(model),
-        defaults={
-            "engine": Preset.Engine.LOCAL,
-            "model": model,
-            "dimension": facts.dimension,
-            "max_tokens": facts.max_tokens,
-            "query_instruction": facts.query_instruction,
-            "document_instruction": facts.document_instruction,
-        },
-    )
+def _served(url: str, model: str) -> Preset:
+    """The address follows the setting; the same model elsewhere makes the same vectors."""
+    preset = Preset.objects.filter(engine=Preset.Engine.SERVER, model=model).order_by("pk").first()
+    if preset is None:
+        return _made(fields_at(url, model))
+    if preset.url != url:
+        Preset.objects.filter(pk=preset.pk).update(url=url)
+        preset.url = url
     return preset
 
 
-def _free_name(model: str) -> str:
-    """The model's own name; the whole one where another model has that already."""
-    short = model.rstrip("/").rpartition("/")[2][:120]
-    return model[-120:] if Preset.objects.filter(name=short).exclude(model=model).exists() else short
+def _fields_of_files(model: str) -> dict[str, Any]:
+    facts = facts_of(model)
+    if facts is None:
+        raise EmbeddingError(
+            f"The embedding model {model} is not on this machine: {HOW_TO_PUT.format(model=model)}.", permanent=True
+        )
+    return {
+        "name": model.rstrip("/").rpartition("/")[2],
+        "model": model,
+        "dimension": facts.dimension,
+        "max_tokens": facts.max_tokens,
+        "query_instruction": facts.query_instruction,
+        "document_instruction": facts.document_instruction,
+    }
+
+
+def _made(fields: dict[str, Any]) -> Preset:
+    name = free_name(fields.pop("name"), fields["model"])
+    return Preset.objects.get_or_create(name=name, defaults=fields)[0]
+
+
+def free_name(name: str, model: str) -> str:
+    """The name, as far as it fits; the model's whole one where another preset has it already."""
+    return model[-120:] if Preset.objects.filter(name=name[:120]).exclude(model=model).exists() else name[:120]
 
 
 def settings_of(preset: Preset) -> EmbeddingSettings:

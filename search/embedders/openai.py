@@ -73,13 +73,19 @@ def ask(client: httpx.Client, model: str, texts: list[str], form: Form, timeout:
     return _answered(_said(client, "POST", "embeddings", timeout, body), len(texts))
 
 
-def models(client: httpx.Client, timeout: httpx.Timeout) -> list[str]:
-    """The names of the models that the server has. Raises ServerRefusal."""
+def models(client: httpx.Client, timeout: httpx.Timeout) -> list[tuple[str, int]]:
+    """The models that the server has, and the tokens that it says each reads (0: it does not). Raises ServerRefusal."""
     answer = _said(client, "GET", "models", timeout)
     try:
-        return [str(entry["id"]) for entry in answer["data"] or []]
-    except (KeyError, TypeError) as error:
+        return [(str(entry["id"]), _context_of(entry)) for entry in answer["data"] or []]
+    except (KeyError, TypeError, AttributeError) as error:
         raise ServerRefusal("The model server's answer is not a list of models.", permanent=True) from error
+
+
+def _context_of(entry: dict[str, Any]) -> int:
+    """`max_model_len` is vLLM's, `meta.n_ctx` llama.cpp's."""
+    said = entry.get("max_model_len") or (entry.get("meta") or {}).get("n_ctx")
+    return said if isinstance(said, int) else 0
 
 
 def must_listen(url: str) -> None:

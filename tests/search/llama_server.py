@@ -37,7 +37,8 @@ def llama_server(
     """Serves this GGUF file while the block runs.
 
     `options`: `embedding=True` for /v1/embeddings, `pooling="last"` for another than the file says, `reranking=True`
-    for /v1/rerank, `api_key`, and `port` (else a free one). One text may have `batch` tokens when it is embedded, and `context` tokens when it is chatted with.
+    for /v1/rerank, `api_key`, and `port` (else a free one). One text may have `batch` tokens when it is embedded, and
+    `context` tokens when it is chatted with.
     """
     asked = {"model": str(model), "context": context, "batch": batch, **options}
     log = folder / "llama.log"

@@ -43,6 +43,7 @@ class OddServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.habits, self.asked = Habits(), []
+        self.models: list[dict[str, Any]] = [{"id": "odd-model"}]
         self.let_go = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
         threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
@@ -63,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: OddServer
 
     def do_GET(self) -> None:
-        self._send(200, json.dumps({"data": [{"id": "odd-model"}]}).encode())
+        self._send(200, json.dumps({"data": self.server.models}).encode())
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
