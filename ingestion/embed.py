@@ -5,45 +5,30 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion import lease
-from ingestion.reads import embed_counted
-from ingestion.rows import chunks_of
+from ingestion.build import build_next, spent
+from ingestion.rest import Rest
 from ingestion.whole import embed_whole
+from ingestion.work import Work, batch_tokens, batches, chunks_in, cut_for, embed_apart, missing, pace_of
 from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError
-from search.embedders.loaded import loaded
-from search.generations import filled_indexes, lacking, switch_to
+from search.generations import serving_index
 from search.keywords import KeywordError
-from search.models import Index, IndexedDocument, Preset
+from search.models import Index, IndexedDocument
 from search.place import place
 
 log = logging.getLogger(__name__)
 
 DOCUMENTS_AT_ONCE = 200
-ROUND_SECONDS = 6.0  # of embedding, shared among the documents at work: a large one does not hold up small ones, and
-# one that is uploaded meanwhile joins in the next round
-FEWEST, MOST, AT_FIRST = 32, 4096, 128  # chunks in a round
 PLACE_EVERY = 2.0  # seconds: finished documents wait at most so long for their place in the index
 Status, Stage = Document.Status, Document.Stage
-
-
-@dataclass(frozen=True)
-class Work:
-    """A text to embed: its digest, its length in tokens, and a chunk that has it."""
-
-    chunk_id: int
-    digest: str
-    tokens: int
-    document_id: object
 
 
 def embed_missing(stopping: Callable[[], bool] = lambda: False) -> None:
@@ -62,12 +47,16 @@ def embed_missing(stopping: Callable[[], bool] = lambda: False) -> None:
 
 
 def _work(worker: str, stopping: Callable[[], bool]) -> None:
+    """Documents first, then generations. What an engine that is away holds up does not hold up the others."""
+    rest = Rest()
     while not stopping():
-        documents = _take(worker)
+        documents = _take(worker, rest)
         if documents:
-            Round(worker, documents, stopping).run()
-        elif not build_next(stopping) and not embed_whole(stopping):
+            Round(worker, documents, stopping, rest).run()
+        elif not build_next(stopping, rest) and not embed_whole(stopping):
             break
+    if rest.error and not stopping():
+        raise rest.error
 
 
 def _count_against(worker: str) -> None:
@@ -80,15 +69,15 @@ def _count_against(worker: str) -> None:
     lease.release(Q(), worker)
 
 
-def _take(worker: str) -> list[Document]:
-    """The documents at work: those held and, up to a bound, the oldest queued ones.
+def _take(worker: str, rest: Rest) -> list[Document]:
+    """The documents at work: those held and, up to a bound, the oldest queued ones whose engine is not at rest.
 
     A document under which the worker died as often as attempts are allowed is taken alone: if it is at fault,
     no other suffers, and after as many deaths again it has FAILED (see reconcile).
     """
     held = lease.held_by(worker).count()
     waiting = Document.objects.filter(status=Status.QUEUED, stage=Stage.EMBEDDING, deleted_at=None)
-    waiting = waiting.order_by("created_at", "pk")
+    waiting = waiting.exclude(knowledge_base__in=rest.knowledge_bases()).order_by("created_at", "pk")
     calm = waiting.filter(attempt__lt=settings.KB_MAX_ATTEMPTS)
     chosen = list(calm.values_list("pk", flat=True)[: DOCUMENTS_AT_ONCE - held])
     if not chosen and not held:
@@ -98,43 +87,57 @@ def _take(worker: str) -> list[Document]:
     return list(lease.held_by(worker).select_related("knowledge_base"))
 
 
-class Pace:
-    """How many chunks fill a round, by what the last one took."""
-
-    def __init__(self) -> None:
-        self.chunks = AT_FIRST
-
-    def took(self, chunks: int, seconds: float) -> None:
-        if chunks >= FEWEST:
-            self.chunks = round(min(MOST, max(FEWEST, chunks / max(seconds, 0.01) * ROUND_SECONDS)))
-
-
-_pace = Pace()
-
-
 class Round:
     """One round over the documents at work: a share of each one's missing chunks is embedded."""
 
-    def __init__(self, worker: str, documents: list[Document], stopping: Callable[[], bool]) -> None:
-        self.worker, self.stopping = worker, stopping
+    def __init__(self, worker: str, documents: list[Document], stopping: Callable[[], bool], rest: Rest) -> None:
+        self.worker, self.stopping, self.rest = worker, stopping, rest
         self.documents = {document.pk: document for document in documents}
         self.groups = list(_by_index(documents))
         self.placed_at = time.monotonic()
 
     def run(self) -> None:
-        for index, documents in self.groups:
+        for index, documents in list(self.groups):
             try:
-                begun, work = time.monotonic(), missing(index, documents, _pace.chunks)
-                for batch in batches(work, batch_tokens()):
-                    if self.stopping():
-                        return
-                    embed(index.preset, batch)
-                    self._now_and_then()
-                _pace.took(len(work), time.monotonic() - begun)
-            except EmbeddingError as error:
-                self._embedding_failed(documents, error)
-                return
+                if not self._embed(index, documents):
+                    return
+            except EmbeddingError as error:  # of this group's engine: it waits, the others go on
+                self._leave(documents)
+                lease.release(_these(documents), self.worker, error=error.message, attempt=0)
+                self.rest.give(index.preset, error)
         self._show_progress()
+
+    def _embed(self, index: Index, documents: list[Document]) -> bool:
+        """A share of what these documents miss; False if told to stop."""
+        pace, begun, tokens = pace_of(index.preset), time.monotonic(), 0
+        work = missing(index, documents, pace.chunks)
+        for batch in batches(work, batch_tokens(index.preset)):
+            if self.stopping():
+                return False
+            self._refused(documents, embed_apart(index.preset, batch))
+            tokens += sum(item.tokens for item in batch)
+            self._now_and_then()
+        seconds = time.monotonic() - begun
+        pace.took(len(work), seconds)
+        spent(index, tokens, seconds)
+        return True
+
+    def _refused(self, documents: list[Document], refused: list[tuple[Work, EmbeddingError]]) -> None:
+        """A document with a text that will never be embedded has FAILED, with the sentence shown."""
+        for work, error in refused:
+            having = Chunk.objects.filter(digest=work.digest, document__in=documents).values("document")
+            lease.held_by(self.worker).filter(pk__in=having).order_by().update(
+                status=Status.FAILED, error=error.message, worker="", lease_until=None
+            )
+            self._leave([document for document in documents if document.pk == work.document_id])
+
+    def _leave(self, documents: list[Document]) -> None:
+        """These are at work no more."""
+        for document in documents:
+            self.documents.pop(document.pk, None)
+        self.groups = [
+            (index, [document for document in group if document.pk in self.documents]) for index, group in self.groups
+        ]
 
     def _now_and_then(self) -> None:
         if time.monotonic() - self.placed_at >= PLACE_EVERY:
@@ -161,10 +164,7 @@ class Round:
                 place(index, group)
         for pk in finished:
             self._ready(self.documents.pop(pk))
-        self.groups = [
-            (index, [document for document in documents if document.pk not in finished])
-            for index, documents in self.groups
-        ]
+        self._leave([])
 
     def _ready(self, document: Document) -> None:
         """A document that was cancelled or deleted meanwhile is not made ready; its places are taken back."""
@@ -176,110 +176,29 @@ class Round:
         except lease.LeaseLost:
             IndexedDocument.objects.filter(document=document.pk).delete()
 
-    def _embedding_failed(self, documents: list[Document], error: EmbeddingError) -> None:
-        """What will never work is FAILED; what may work later waits in the queue, with the sentence shown."""
-        mine = Q(pk__in=[document.pk for document in documents])
-        if error.permanent:
-            lease.held_by(self.worker).filter(mine).order_by().update(
-                status=Status.FAILED, error=error.message, worker="", lease_until=None
-            )
-            return
-        lease.release(mine, self.worker, error=error.message, attempt=0)
-        raise error
+
+def _these(documents: list[Document]) -> Q:
+    return Q(pk__in=[document.pk for document in documents])
 
 
 def _by_index(documents: list[Document]) -> Iterator[tuple[Index, list[Document]]]:
-    """The documents by the indexes they go into, cut as each index wants them."""
+    """The documents by the index that they must be in to be ready: the one that serves, cut as it wants them.
+
+    One that is being built, or has just been gone back to, gets them afterwards (see build): it holds up nobody.
+    """
     groups = defaultdict(list)
     for document in documents:
         groups[document.knowledge_base].append(document)
     for knowledge_base, group in groups.items():
-        for index in filled_indexes(knowledge_base):
-            cut_for(index, group)
-            yield index, list(group)
+        index = serving_index(knowledge_base)
+        cut_for(index, group)
+        yield index, list(group)
 
 
 def _missing_counts(index: Index, documents: Sequence[Document]):
     """(document, how many of its chunks have no vector) for those that lack some."""
-    rows = vectors.without_vector(_chunks(index, documents), index.preset).order_by()
+    rows = vectors.without_vector(chunks_in(index, documents), index.preset).order_by()
     return rows.values_list("document").annotate(Count("pk"))
-
-
-def cut_for(index: Index, documents: Sequence[Document]) -> None:
-    """Cut documents that have no chunks of this index's way yet, from their sections."""
-    have = set(_chunks(index, documents).order_by().values_list("document", flat=True).distinct())
-    for document in documents:
-        if document.pk not in have:
-            rows = chunks_of(document, list(document.sections.all()), index.preset, index.chunking)
-            with transaction.atomic():
-                if not _chunks(index, [document]).exists():
-                    Chunk.objects.bulk_create(rows, batch_size=500)
-
-
-def _chunks(index: Index, documents: Sequence[Document]):
-    return Chunk.objects.filter(document__in=[document.pk for document in documents], chunking=index.chunking_id)
-
-
-def missing(index: Index, documents: Sequence[Document], limit: int) -> list[Work]:
-    """Texts to embed, each once, shortest first: about `limit`, an equal share of each document, two at the least."""
-    share = max(2, limit // max(1, len(documents)))
-    work: dict[str, Work] = {}
-    for document in documents:
-        rows = vectors.without_vector(_chunks(index, [document]), index.preset).order_by("ordinal")
-        for pk, digest, tokens in rows.values_list("pk", "digest", "tokens")[:share]:
-            work.setdefault(digest, Work(pk, digest, tokens, document.pk))
-    return sorted(work.values(), key=lambda item: (item.tokens, item.chunk_id))
-
-
-def batches(work: Sequence[Work], budget: int) -> Iterator[list[Work]]:
-    """Cut work, sorted by length, so that no batch padded to its longest text has more than `budget` tokens."""
-    batch: list[Work] = []
-    for item in work:
-        if batch and (len(batch) + 1) * item.tokens > budget:
-            yield batch
-            batch = []
-        batch.append(item)
-    if batch:
-        yield batch
-
-
-def batch_tokens() -> int:
-    """How many tokens, padding included, go through the model at once."""
-    from search.embedders.local import default_batch_tokens
-
-    return settings.KB_BATCH_TOKENS or default_batch_tokens()
-
-
-def embed(preset: Preset, batch: list[Work]) -> None:
-    """Embed a batch and keep the vectors at once: what is done survives whatever comes. Raises EmbeddingError."""
-    chunks = Chunk.objects.select_related("document").in_bulk([item.chunk_id for item in batch])
-    there = [item for item in batch if item.chunk_id in chunks]  # the rest was deleted meanwhile
-    if not there:
-        return
-    texts = [chunks[item.chunk_id].embedded_text for item in there]
-    matrix, reads = embed_counted(loaded(preset), preset, texts, [item.tokens for item in there])
-    vectors.store(preset, [item.digest for item in there], matrix, reads)
-
-
-def build_next(stopping: Callable[[], bool]) -> bool:
-    """Bring the oldest generation that is being built a step on; False if there is none with work."""
-    for index in Index.objects.filter(state=Index.State.BUILDING, knowledge_base__deleted_at=None).select_related(
-        "preset", "chunking", "knowledge_base"
-    ):
-        documents = list(lacking(index)[:20])
-        if not documents:
-            if switch_to(index):
-                return True
-            continue
-        cut_for(index, documents)
-        while work := missing(index, documents, _pace.chunks):
-            for batch in batches(work, batch_tokens()):
-                if stopping():
-                    return True
-                embed(index.preset, batch)
-        place(index, documents)
-        return True
-    return False
 
 
 _stop = threading.Event()

@@ -19,7 +19,7 @@ from ingestion.receive import receive
 from ingestion.rows import chunks_of, sections_of
 from kb.files import path_of
 from kb.models import Chunk, Document, Section
-from search.generations import wanted
+from search.generations import serving_index
 from search.models import IndexedDocument
 from search.place import take_out
 
@@ -72,8 +72,8 @@ def _work_on(document: Document, worker: str) -> None:
         shutil.rmtree(workspace, ignore_errors=True)
     lease.write(document, worker, stage=Stage.CHUNKING, progress=0, progress_total=0, title=parsed.title[:300])
     sections = sections_of(document, parsed)
-    preset, chunking = wanted(document.knowledge_base)
-    chunks = chunks_of(document, sections, preset, chunking)
+    index = serving_index(document.knowledge_base)  # one that is being built cuts it anew when its turn comes
+    chunks = chunks_of(document, sections, index.preset, index.chunking)
     _hand_over(document, worker, parsed, sections, chunks, notes)
 
 

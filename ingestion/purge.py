@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef
 
 from kb.files import kept_before
 from kb.models import Chunk, Chunking, Document, KnowledgeBase
-from search.keywords import open_keywords
-from search.models import Citation, Index, IndexedDocument, Vector
+from search.keywords import KeywordError, open_keywords
+from search.models import Citation, DocumentVector, Index, IndexedDocument, Vector
 from search.place import take_out
 from search.stores import StoreError, open_store
 
@@ -27,7 +27,7 @@ def purge_deleted() -> None:
         )
     for document in Document.objects.exclude(deleted_at=None).select_related("knowledge_base")[:DOCUMENTS_A_SWEEP]:
         purge_document(document)
-    for index in Index.objects.filter(state=Index.State.RETIRED).select_related("chunking"):
+    for index in Index.objects.filter(state=Index.State.RETIRED).select_related("chunking", "preset", "knowledge_base"):
         purge_index(index)
     for knowledge_base in KnowledgeBase.objects.exclude(deleted_at=None):
         if not knowledge_base.documents.exists():
@@ -50,27 +50,38 @@ def purge_document(document: Document) -> None:
 
 
 def purge_index(index: Index) -> None:
-    """Drop a retired index's collection and words, and the chunks that no other index uses."""
+    """Drop a retired index's collection and words, and the chunks and vectors that no other index uses."""
+    if not drop_derived(index):
+        return
+    chunking, preset, base = index.chunking, index.preset, index.knowledge_base
+    index.delete()
+    digests = set(Chunk.objects.filter(chunking=chunking).values_list("digest", flat=True))
+    if not Index.objects.filter(chunking=chunking).exists():
+        Chunking.objects.filter(pk=chunking.pk).delete()
+    if not Index.objects.filter(chunking=chunking, preset=preset).exists():
+        forget_vectors(digests)
+    if not Index.objects.filter(knowledge_base=base, preset=preset).exists():
+        DocumentVector.objects.filter(document__knowledge_base=base, preset=preset).delete()
+
+
+def drop_derived(index: Index) -> bool:
+    """Drop what the vector store and the keyword index hold of it; False where they do not answer."""
     try:
         open_store().drop(index.collection)
-    except StoreError:
-        log.warning("The vector store did not drop %s; the next sweep tries again.", index.collection)
-        return
-    open_keywords().remove_index(index.pk)
-    chunking = index.chunking
-    index.delete()
-    if not Index.objects.filter(chunking=chunking).exists():
-        digests = set(Chunk.objects.filter(chunking=chunking).values_list("digest", flat=True))
-        Chunking.objects.filter(pk=chunking.pk).delete()
-        forget_vectors(digests)
+        open_keywords().remove_index(index.pk)
+    except (StoreError, KeywordError):
+        log.warning("%s could not be dropped; the next sweep tries again.", index.collection)
+        return False
+    return True
 
 
 def forget_vectors(digests: set[str]) -> None:
-    """Delete the vectors of texts that no chunk has any more."""
+    """Delete the vectors of texts that no chunk has any more of which an index of their preset is made."""
     listed = list(digests)
+    used = Chunk.objects.filter(digest=OuterRef("digest"), chunking__indexes__preset=OuterRef("preset"))
     for first in range(0, len(listed), 500):
         part = Vector.objects.filter(digest__in=listed[first : first + 500])
-        part.filter(~Exists(Chunk.objects.filter(digest=OuterRef("digest")))).delete()
+        part.filter(~Exists(used)).delete()
 
 
 def sweep_files() -> None:

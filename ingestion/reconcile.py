@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from ingestion import lease
 from ingestion.doorbell import EXPIRES, ring_for_embedding, ring_for_parsing
 from ingestion.purge import purge_deleted, sweep_files
+from ingestion.tend import start_generations
 from kb.beats import beat, forget_the_silent
 from kb.models import Document
 from search import evaluation_jobs, evaluation_schedule, organising_due
 from search.audit import mend_indexes
-from search.generations import outdated, start_wanted
 from search.whole import any_lacking
 
 log = logging.getLogger(__name__)
@@ -103,13 +103,6 @@ def ring_waiting() -> int:
 def ring_for_wholes() -> None:
     """The embed worker reads documents whole before it rests; it is called for those that an error held up."""
     if any_lacking():
-        ring_for_embedding()
-
-
-def start_generations() -> None:
-    """Where a knowledge base's settings ask for another index than it has, begin one and call the embed worker."""
-    begun = [knowledge_base for knowledge_base in outdated() if start_wanted(knowledge_base)]
-    if begun:
         ring_for_embedding()
 
 

@@ -1,130 +1,112 @@
-"""The life of an index: which one a knowledge base wants, has, and switches to."""
+"""The generations of a knowledge base's index: which one answers, and which is begun."""
 
 import logging
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from kb.models import Chunking, Document, KnowledgeBase
-from search.models import Index, IndexedDocument, Preset
-from search.presets import default_preset
+from kb.models import Document, KnowledgeBase, Section
+from search.embedders import EmbeddingError
+from search.models import Index, IndexedDocument, SearchSettings
+from search.wanted import Shape, chunking_for, shape_for, shape_of
 
 log = logging.getLogger(__name__)
-
-
-def wanted(knowledge_base: KnowledgeBase) -> tuple[Preset, Chunking]:
-    """With which model, and cut how, this knowledge base's documents are to be indexed by its settings."""
-    preset = default_preset()
-    return preset, _chunking(knowledge_base, preset)
-
-
-def _chunking(knowledge_base: KnowledgeBase, preset: Preset) -> Chunking:
-    tokens, overlap = _lengths(knowledge_base, preset)
-    return Chunking.objects.get_or_create(
-        knowledge_base=knowledge_base, tokenizer=preset.model, tokens=tokens, overlap=overlap
-    )[0]
+State = Index.State
+MAKING = (State.BUILDING, State.BUILT)  # beside the one that serves
+FILLED = (*MAKING, State.SERVING)  # what a new document goes into; the previous one stays as it was
 
 
 def serving_index(knowledge_base: KnowledgeBase) -> Index:
-    """The index that answers for this knowledge base; the first one is made here."""
-    index = Index.objects.filter(knowledge_base=knowledge_base, state=Index.State.SERVING).first()
-    return index or _first_index(knowledge_base)
+    """The index that answers for this knowledge base; the first one is made here. Raises EmbeddingError."""
+    found = _with_parts(Index.objects.filter(knowledge_base=knowledge_base, state=State.SERVING)).first()
+    return found or _first_index(knowledge_base)
+
+
+def _with_parts(indexes: QuerySet[Index]) -> QuerySet[Index]:
+    return indexes.select_related("preset", "chunking", "knowledge_base")
 
 
 def _first_index(knowledge_base: KnowledgeBase) -> Index:
-    preset, chunking = wanted(knowledge_base)
+    shape = shape_for(knowledge_base)
     try:
         with transaction.atomic():
-            return Index.objects.create(
-                knowledge_base=knowledge_base,
-                preset=preset,
-                chunking=chunking,
-                dimension=preset.dimension,
-                query_instruction=preset.query_instruction,
-                state=Index.State.SERVING,
-                served_at=timezone.now(),
-            )
+            return _made(knowledge_base, shape, state=State.SERVING, served_at=timezone.now())
     except IntegrityError:  # another process was first
-        return Index.objects.get(knowledge_base=knowledge_base, state=Index.State.SERVING)
+        return _with_parts(Index.objects.all()).get(knowledge_base=knowledge_base, state=State.SERVING)
 
 
-def filled_indexes(knowledge_base: KnowledgeBase) -> list[Index]:
-    """The indexes that a new document goes into: the serving one, and the one being built if there is one."""
-    serving_index(knowledge_base)
-    return list(
-        Index.objects.filter(knowledge_base=knowledge_base)
-        .exclude(state=Index.State.RETIRED)
-        .select_related("preset", "chunking", "knowledge_base")
-        .order_by("pk")
-    )
-
-
-def outdated() -> list[KnowledgeBase]:
-    """The knowledge bases whose serving index is not what their settings ask for, or that have one in the making."""
-    preset = default_preset()
-    used = Index.objects.exclude(state=Index.State.RETIRED).filter(knowledge_base__deleted_at=None)
-    return list(
-        dict.fromkeys(
-            index.knowledge_base
-            for index in used.select_related("knowledge_base", "chunking").order_by("pk")
-            if index.state == Index.State.BUILDING or not _is_wanted(index, preset)
-        )
-    )
-
-
-def _is_wanted(index: Index, preset: Preset) -> bool:
-    chunking = index.chunking
-    return (index.preset_id, chunking.tokenizer, chunking.tokens, chunking.overlap) == (
-        preset.pk, preset.model, *_lengths(index.knowledge_base, preset),
+def _made(knowledge_base: KnowledgeBase, shape: Shape, **fields) -> Index:
+    return Index.objects.create(
+        knowledge_base=knowledge_base, preset=shape.preset, chunking=chunking_for(knowledge_base, shape),
+        dimension=shape.dimension, query_instruction=shape.query_instruction, begun_at=timezone.now(), **fields,
     )  # fmt: skip
 
 
-def _lengths(knowledge_base: KnowledgeBase, preset: Preset) -> tuple[int, int]:
-    """Passage length and overlap in tokens, as far as the model allows."""
-    overlap = min(knowledge_base.chunk_overlap, knowledge_base.chunk_tokens // 2)
-    return min(knowledge_base.chunk_tokens, preset.max_tokens), overlap
+def in_the_making(knowledge_base: KnowledgeBase) -> Index | None:
+    """The generation that is being built, or is built and waits to be put to use."""
+    return _with_parts(Index.objects.filter(knowledge_base=knowledge_base, state__in=MAKING)).order_by("-pk").first()
+
+
+def previous_index(knowledge_base: KnowledgeBase) -> Index | None:
+    """The generation that can be gone back to."""
+    return _with_parts(Index.objects.filter(knowledge_base=knowledge_base, state=State.PREVIOUS)).first()
+
+
+def living() -> list[Index]:
+    """Every index that is not retired, of knowledge bases that are not deleted, with its settings: one query."""
+    used = Index.objects.exclude(state=State.RETIRED).filter(knowledge_base__deleted_at=None)
+    return list(_with_parts(used).select_related("knowledge_base__search_settings__preset").order_by("pk"))
+
+
+def outdated(indexes: Iterable[Index]) -> list[KnowledgeBase]:
+    """Of these `living` indexes, the knowledge bases that have not what their settings ask for, or more than that."""
+    return list(dict.fromkeys(index.knowledge_base for index in indexes if _is_outdated(index)))
+
+
+def _is_outdated(index: Index) -> bool:
+    """A serving index that is not wanted, or one in the making that is not, is either missing or too many."""
+    if index.state not in FILLED:
+        return False
+    try:
+        return shape_of(index) != shape_for(index.knowledge_base, _settings(index.knowledge_base))
+    except EmbeddingError:  # the installation's model is away: what serves stays
+        return False
+
+
+def _settings(knowledge_base: KnowledgeBase) -> SearchSettings:
+    """As they were read with the knowledge base."""
+    try:
+        return knowledge_base.search_settings
+    except SearchSettings.DoesNotExist:
+        return SearchSettings(knowledge_base=knowledge_base)
 
 
 def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:
-    """Begin a new generation if the settings ask for another than the one that serves or is being built."""
-    serving, (preset, chunking) = serving_index(knowledge_base), wanted(knowledge_base)
-    building = Index.objects.filter(knowledge_base=knowledge_base, state=Index.State.BUILDING)
-    if (serving.preset_id, serving.chunking_id) == (preset.pk, chunking.pk):
-        building.update(state=Index.State.RETIRED)  # changed back before it was done
-        return None
-    same = building.filter(preset=preset, chunking=chunking).first()
-    if same:
-        return same
+    """Begin the generation that the settings ask for, unless it serves or is in the making; retire others that are.
+
+    Raises EmbeddingError where the installation's model is asked for and is not on this machine.
+    """
+    shape = shape_for(knowledge_base)
     with transaction.atomic():
-        building.update(state=Index.State.RETIRED)
-        return Index.objects.create(
-            knowledge_base=knowledge_base, preset=preset, chunking=chunking, dimension=preset.dimension,
-            query_instruction=preset.query_instruction,
-        )  # fmt: skip
+        KnowledgeBase.objects.select_for_update().get(pk=knowledge_base.pk)
+        serves = shape_of(serving_index(knowledge_base)) == shape
+        making = list(_with_parts(Index.objects.filter(knowledge_base=knowledge_base, state__in=MAKING)))
+        same = None if serves else next((index for index in making if shape_of(index) == shape), None)
+        others = [index.pk for index in making if index != same]
+        Index.objects.filter(pk__in=others).update(state=State.RETIRED, retired_at=timezone.now())
+        return None if serves else same or _made(knowledge_base, shape)
 
 
 def lacking(index: Index) -> QuerySet[Document]:
-    """The finished documents that are not in this index yet."""
+    """The finished documents that are not in this index yet, in an order that says nothing of their length."""
     done = IndexedDocument.objects.filter(index=index, document=OuterRef("pk"))
+    text = Section.objects.filter(document=OuterRef("pk"))
     return Document.objects.filter(
-        ~Exists(done), knowledge_base=index.knowledge_base, deleted_at=None, status=Document.Status.READY,
-        sections__isnull=False,
-    ).distinct()  # fmt: skip
-
-
-def switch_to(index: Index) -> bool:
-    """Let this index serve, in one transaction, if every finished document is in it; the old one retires."""
-    with transaction.atomic():
-        locked = Index.objects.select_for_update().filter(pk=index.pk, state=Index.State.BUILDING).first()
-        if locked is None or lacking(locked).exists():
-            return False
-        Index.objects.filter(knowledge_base=index.knowledge_base, state=Index.State.SERVING).update(
-            state=Index.State.RETIRED
-        )
-        Index.objects.filter(pk=index.pk).update(state=Index.State.SERVING, served_at=timezone.now())
-    log.info("Index %s serves %s now.", index.pk, index.knowledge_base)
-    return True
+        ~Exists(done), Exists(text), knowledge_base=index.knowledge_base_id, deleted_at=None,
+        status=Document.Status.READY,
+    ).order_by("pk")  # fmt: skip
 
 
 def suspend(index: Index) -> None:

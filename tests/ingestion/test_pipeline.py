@@ -7,11 +7,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ingestion import embed, lease, pipeline, purge, queue
+from ingestion import work as work_of
 from ingestion.errors import IngestionError
 from ingestion.receive import clean_folder, clean_name, receive
 from kb.files import path_of
 from kb.models import Chunk, Document
+from search.generations import serving_index
 from search.models import Index, IndexedDocument, Vector
+from search.switch import forget_previous
 
 TEXT = "Rules\n\nThe kiln opens at noon.\n\nGlazes are mixed on Tuesdays.\n"
 Status, Stage = Document.Status, Document.Stage
@@ -217,14 +220,16 @@ def test_another_passage_length_builds_a_generation_beside_the_serving_one(handb
     embed.embed_missing()
     new = Index.objects.get(state=Index.State.SERVING)
     assert (new.pk != old.pk, new.chunking.tokens) == (True, 40)
+    assert Chunk.objects.filter(chunking=old.chunking).exists()
+    forget_previous(handbook)
     purge.purge_deleted()
     assert not Chunk.objects.exclude(chunking=new.chunking).exists()
     assert IndexedDocument.objects.filter(index=new, document=document).exists()
 
 
 def test_many_documents_share_a_round():
-    work = [embed.Work(n, str(n), tokens, None) for n, tokens in enumerate(sorted([5, 200, 10, 10, 120, 64]))]
-    sizes = [[item.tokens for item in batch] for batch in embed.batches(work, 130)]
+    queue = [work_of.Work(n, str(n), tokens, None) for n, tokens in enumerate(sorted([5, 200, 10, 10, 120, 64]))]
+    sizes = [[item.tokens for item in batch] for batch in work_of.batches(queue, 130)]
     assert sizes == [[5, 10, 10], [64], [120], [200]]
 
 
@@ -268,20 +273,20 @@ def test_every_document_has_a_share_in_a_round_however_large_another_is(handbook
     large, small = send(handbook, text=long, name="large.txt").document, send(handbook).document
     for document in (large, small):
         pipeline.parse_document(str(document.pk))
-    (index,) = embed.filled_indexes(handbook)
-    shared = {work.document_id for work in embed.missing(index, [large, small], 8)}
+    index = serving_index(handbook)
+    shared = {work.document_id for work in work_of.missing(index, [large, small], 8)}
     assert shared == {large.pk, small.pk}
-    assert len(embed.missing(index, [large, small], 8)) < large.chunks.count()
+    assert len(work_of.missing(index, [large, small], 8)) < large.chunks.count()
 
 
 def test_a_round_is_as_large_as_the_last_one_was_quick():
-    pace = embed.Pace()
+    pace = work_of.Pace()
     pace.took(100, seconds=2.0)
     assert pace.chunks == 300
     pace.took(100, seconds=1000.0)
-    assert pace.chunks == embed.FEWEST
+    assert pace.chunks == work_of.FEWEST
     pace.took(1, seconds=0.001)  # too few to tell
-    assert pace.chunks == embed.FEWEST
+    assert pace.chunks == work_of.FEWEST
 
 
 def parsed(document: Document) -> Document:
@@ -320,7 +325,7 @@ def test_a_document_under_which_embedding_breaks_every_time_has_failed_with_a_se
         raise ZeroDivisionError
 
     parsed(document)
-    monkeypatch.setattr(embed, "embed", explode)
+    monkeypatch.setattr(embed, "embed_apart", explode)
     for _ in range(6):
         with pytest.raises(ZeroDivisionError):
             embed.embed_missing()

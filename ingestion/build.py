@@ -1,0 +1,169 @@
+"""Build generations beside the ones that serve, and fill up one that was gone back to, a bounded step at a time."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from django.db.models import Exists, F, OuterRef
+from django.utils.translation import gettext as _
+
+from ingestion.purge import drop_derived
+from ingestion.rest import Rest
+from ingestion.work import Work, batch_tokens, batches, cut_for, embed_apart, missing_of, pace_of, shortest_first
+from kb.models import Document
+from search.embedders import EmbeddingError
+from search.embedders.loaded import loaded
+from search.generations import MAKING, State, lacking
+from search.keywords import KeywordError
+from search.models import Index, IndexedDocument
+from search.place import NotFindable, place
+from search.progress import tokens_left
+from search.switch import complete
+
+log = logging.getLogger(__name__)
+STEP_DOCUMENTS = 200  # looked at in a step
+COUNTING = 0.05  # share of the time that may go into counting what is left
+_count_again: dict[int, float] = {}  # index: when
+
+
+def build_next(stopping: Callable[[], bool], rest: Rest) -> bool:
+    """Bring the first generation that lacks documents a step on; False if there is none, or none that can be.
+
+    What fails here is written on the index and holds up neither a document nor another index.
+    """
+    for index in _unfinished():
+        if rest.has(index):
+            continue
+        try:
+            if _step(index, stopping):
+                return True
+        except (EmbeddingError, KeywordError, NotFindable) as error:
+            _hold_up(index, rest, getattr(error, "message", str(error)))
+        except Exception:
+            if _is_gone(index):
+                continue
+            log.exception("Building %s failed.", index)
+            _hold_up(index, rest, _("Something unforeseen happened; the log of the worker says what."))
+    return False
+
+
+def _hold_up(index: Index, rest: Rest, sentence: str) -> None:
+    log.warning("Building %s waits: %s", index, sentence)
+    Index.objects.filter(pk=index.pk).update(note=sentence)
+    rest.give_index(index)
+
+
+def _is_gone(index: Index) -> bool:
+    """Cancelled and purged while it was worked at: what was put in after that goes, too."""
+    if Index.objects.filter(pk=index.pk).exists():
+        return False
+    drop_derived(index)
+    return True
+
+
+def _unfinished() -> Iterator[Index]:
+    """Those that serve and lack something (after a switch or going back) first, then the oldest that is built."""
+    living = Index.objects.filter(knowledge_base__deleted_at=None)
+    living = living.select_related("preset", "chunking", "knowledge_base")
+    switched = Index.objects.filter(knowledge_base=OuterRef("knowledge_base"), state=State.PREVIOUS)
+    for index in living.filter(Exists(switched), state=State.SERVING):
+        if lacking(index).exists():
+            yield index
+    yield from living.filter(state__in=MAKING).order_by("begun_at", "pk")
+
+
+def _step(index: Index, stopping: Callable[[], bool]) -> bool:
+    """Embed what the next documents miss, put them in. False if none is lacking and nothing changes."""
+    documents = list(lacking(index)[:STEP_DOCUMENTS])
+    if not documents:
+        return index.state == State.BUILDING and complete(index)
+    _count(index)
+    begun = time.monotonic()
+    seen, work = _gather(index, documents)
+    begun += _load(index) if work else 0.0
+    done, refused = _embed(index, work, stopping)
+    placed = _place(index, _whole(index, seen))
+    seconds = time.monotonic() - begun
+    pace_of(index.preset).took(len(done), seconds)
+    spent(index, sum(item.tokens for item in done), seconds)
+    if refused:
+        raise EmbeddingError(_because_of(*refused[0]), permanent=True)
+    return bool(done or placed or seen)
+
+
+def _load(index: Index) -> float:
+    """The seconds that it takes to have the model, which tell nothing of how fast it embeds."""
+    begun = time.monotonic()
+    loaded(index.preset)
+    return time.monotonic() - begun
+
+
+def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document], list[Work]]:
+    """As many documents, in their order, as make up a round, and the texts that they miss."""
+    limit = pace_of(index.preset).chunks
+    seen: list[Document] = []
+    work: list[Work] = []
+    for document in documents:
+        if len(work) >= limit:
+            break
+        cut_for(index, [document])
+        work += missing_of(index, document, limit - len(work))
+        seen.append(document)
+    return seen, shortest_first(work)
+
+
+def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool]) -> tuple[list[Work], list]:
+    """What was embedded, and what the engine refuses for good, with its reason."""
+    done: list[Work] = []
+    refused: list[tuple[Work, EmbeddingError]] = []
+    for batch in batches(work, batch_tokens(index.preset)):
+        if stopping():
+            break
+        refused += embed_apart(index.preset, batch)
+        done += batch
+    return done, refused
+
+
+def _because_of(work: Work, error: EmbeddingError) -> str:
+    title = Document.objects.filter(pk=work.document_id).values_list("title", flat=True).first()
+    return _("“%(title)s” cannot be embedded: %(error)s") % {"title": title, "error": error.message}
+
+
+def _whole(index: Index, documents: Sequence[Document]) -> list[Document]:
+    """Those that miss nothing any more."""
+    return [document for document in documents if not missing_of(index, document, 1)]
+
+
+def _place(index: Index, documents: Sequence[Document]) -> int:
+    """Put them in; returns how many. What was deleted, or is being read anew, is not, or is taken back."""
+    ids = [document.pk for document in documents]
+    same = Document.objects.filter(pk__in=ids, status=Document.Status.READY, deleted_at=None)
+    before = dict(same.values_list("pk", "ready_at"))
+    unchanged = [one for one in documents if one.pk in before and before[one.pk] == one.ready_at]
+    if unchanged:
+        place(index, unchanged)
+    after = dict(same.values_list("pk", "ready_at"))
+    stale = [one.pk for one in unchanged if one.pk not in after or after[one.pk] != one.ready_at]
+    IndexedDocument.objects.filter(index=index, document__in=stale).delete()
+    return len(unchanged) - len(stale)
+
+
+def _count(index: Index) -> None:
+    """Now and then, count the tokens that are left: what comes and goes meanwhile changes them."""
+    now = time.monotonic()
+    if now < _count_again.get(index.pk, 0.0) and index.tokens_at_first:
+        return
+    left = tokens_left(index)
+    took = time.monotonic() - now
+    _count_again[index.pk] = now + max(10.0, took / COUNTING)
+    Index.objects.filter(pk=index.pk).update(tokens_at_first=F("tokens_done") + left)
+
+
+def spent(index: Index, tokens: int, seconds: float) -> None:
+    """Add to what was embedded for this index and how long that took; it goes on, so nothing holds it up."""
+    if tokens or index.state == State.BUILDING:
+        Index.objects.filter(pk=index.pk).update(
+            tokens_done=F("tokens_done") + tokens, seconds_spent=F("seconds_spent") + seconds
+        )
+    if index.note and index.state in (State.BUILDING, State.SERVING):
+        Index.objects.filter(pk=index.pk).update(note="")

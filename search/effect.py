@@ -1,0 +1,96 @@
+"""What a change of settings would set going, said before it is saved."""
+
+from dataclasses import dataclass
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db.models import Max, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from kb.models import Chunk, Document, KnowledgeBase
+from search import vectors
+from search.generations import in_the_making
+from search.models import Index
+from search.progress import speed_of
+from search.wanted import Shape, same_cut, shape_of
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """`passages` of about `tokens` will be embedded; `seconds` is None where it is not known how fast the model is."""
+
+    rebuilds: bool
+    passages: int = 0
+    tokens: int = 0
+    seconds: float | None = None
+    stops: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        if not self.rebuilds:
+            stopped = _("What is being built is given up.") if self.stops else ""
+            return " ".join(filter(None, [_("The index stays as it is."), stopped]))
+        built = _("A new index is built beside the one in use, which goes on answering.")
+        return f"{built} {self._embedding()}"
+
+    def _embedding(self) -> str:
+        if not self.passages:
+            return _("Nothing will be embedded.")
+        number = ngettext("One passage", "%(n)s passages", self.passages) % {"n": intcomma(about(self.passages))}
+        if self.seconds is None:
+            return _("About %(passages)s will be embedded; how long that takes is shown once it has begun.") % {
+                "passages": number
+            }
+        return _("About %(passages)s will be embedded, which takes about %(time)s.") % {
+            "passages": number, "time": in_words(self.seconds),
+        }  # fmt: skip
+
+
+def effect_of(knowledge_base: KnowledgeBase, shape: Shape) -> Effect:
+    """What it takes to have this shape instead of the one that serves."""
+    serving = (
+        Index.objects.filter(knowledge_base=knowledge_base, state=Index.State.SERVING)
+        .select_related("preset", "chunking")
+        .first()
+    )
+    making = in_the_making(knowledge_base)
+    if serving is None or shape_of(serving) == shape:
+        return Effect(False, stops=making is not None)
+    if making is not None and shape_of(making) == shape:
+        return Effect(False)
+    passages, tokens = _to_embed(knowledge_base, serving, shape)
+    speed = speed_of(shape.preset)
+    return Effect(True, passages, tokens, tokens / speed if speed else None)
+
+
+def _to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tuple[int, int]:
+    """(passages, tokens): counted where the documents are cut so already, else by what they are now."""
+    living = Chunk.objects.filter(document__knowledge_base=knowledge_base, document__deleted_at=None).order_by()
+    if cut := same_cut(knowledge_base, shape):
+        once = vectors.without_vector(living.filter(chunking=cut), shape.preset).values("digest")
+        return once.distinct().count(), once.annotate(n=Max("tokens")).aggregate(total=Sum("n"))["total"] or 0
+    now = living.filter(chunking=serving.chunking_id)
+    passages, tokens = now.count(), now.aggregate(n=Sum("tokens"))["n"] or 0
+    documents = Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None).count()
+    step, new_step = serving.chunking.tokens - serving.chunking.overlap, shape.tokens - shape.overlap
+    return max(min(documents, passages), round(passages * step / max(1, new_step))), tokens
+
+
+def about(number: int) -> int:
+    """Two digits of it: more would claim to know too much."""
+    digits = max(0, len(str(number)) - 2)
+    return round(number, -digits)
+
+
+def in_words(seconds: float) -> str:
+    """A length of time, as one says it."""
+    if seconds < MINUTE:
+        return _("a minute")
+    if seconds < 2 * HOUR:
+        minutes = about(max(1, round(seconds / MINUTE)))
+        return ngettext("one minute", "%(n)d minutes", minutes) % {"n": minutes}
+    hours = about(round(seconds / HOUR))
+    return ngettext("one hour", "%(n)d hours", hours) % {"n": hours}

@@ -1,0 +1,152 @@
+"""How far a generation is, how fast it goes, and when it will be done."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django.utils import timezone
+
+from kb.models import Chunk, Document
+from search import vectors
+from search.generations import MAKING, State, lacking
+from search.models import Index, IndexedDocument, Preset
+
+A_CHARACTER = 0.3  # tokens, where nothing has been cut yet
+SAMPLE = 500  # documents or chunks by which a mean is told
+PARTS, LONGEST = 10, timedelta(hours=1)  # of the time in which is looked how much others ask of the worker
+SHORTEST = timedelta(minutes=1)
+MOST_BUSY = 0.9
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of an index: `documents` of `total` are in it; tokens a second as it was embedded until now, None: not yet.
+
+    `seconds_left` is None where nothing can be told yet; it counts what comes first and what else there is to do.
+    """
+
+    documents: int
+    total: int
+    tokens_left: int
+    tokens_per_second: float | None
+    seconds_left: float | None
+    done_at: datetime | None
+
+    @property
+    def share(self) -> float:
+        """Of its documents, 0 to 1."""
+        return self.documents / self.total if self.total else 1.0
+
+    @property
+    def is_complete(self) -> bool:
+        return self.documents >= self.total
+
+
+def progress_of(index: Index, now: datetime | None = None) -> Progress:
+    """How far it is at this moment; cheap enough to be asked every few seconds."""
+    now = now or timezone.now()
+    missing = lacking(index).count()
+    inside = IndexedDocument.objects.filter(index=index).count()
+    left = max(0, index.tokens_at_first - index.tokens_done) if missing else 0
+    speed = index.tokens_done / index.seconds_spent if index.tokens_done and index.seconds_spent else None
+    own = _own_seconds(index, left, missing, inside, speed)
+    seconds = None if own is None else (own + seconds_ahead(index)) / (1.0 - busy_with_others(index, now))
+    done_at = None if seconds is None else now + timedelta(seconds=seconds)
+    return Progress(inside, inside + missing, left, speed, seconds, done_at)
+
+
+def _own_seconds(index: Index, left: int, missing: int, inside: int, speed: float | None) -> float | None:
+    """Seconds of work that are left, were it alone: by tokens, or where none are left by documents."""
+    if not missing:
+        return 0.0
+    if left and speed:
+        return left / speed
+    if left or not inside or not index.seconds_spent:
+        return None
+    return missing * index.seconds_spent / inside
+
+
+def tokens_left(index: Index) -> int:
+    """Tokens of the texts that are not embedded yet; of documents that are not cut yet as many as they likely have.
+
+    It reads all of these chunks, so it is for the one who builds.
+    """
+    documents = lacking(index)
+    chunks = Chunk.objects.filter(chunking=index.chunking_id, document__in=documents.values("pk").order_by())
+    once = vectors.without_vector(chunks, index.preset).order_by().values("digest").annotate(n=Max("tokens"))
+    cut = Chunk.objects.filter(document=OuterRef("pk"), chunking=index.chunking_id)
+    uncut = documents.filter(~Exists(cut)).order_by().aggregate(n=Sum("characters"))["n"] or 0
+    return (once.aggregate(total=Sum("n"))["total"] or 0) + round(uncut * tokens_a_character(index))
+
+
+def tokens_a_character(index: Index) -> float:
+    """By some documents that were cut in this way; else in any way."""
+    of_base = Chunk.objects.filter(document__knowledge_base=index.knowledge_base_id)
+    return _ratio(of_base.filter(chunking=index.chunking_id)) or _ratio(of_base) or A_CHARACTER
+
+
+def _ratio(chunks: QuerySet[Chunk]) -> float:
+    """Of the chunks' tokens to their characters; what they overlap by counts as often as it is embedded."""
+    some = list(chunks.order_by().values_list("document", "chunking").distinct()[:SAMPLE])
+    if not some:
+        return 0.0
+    ids = {document for document, _ in some}
+    found = Chunk.objects.filter(document__in=ids, chunking__in={chunking for _, chunking in some})
+    tokens = found.aggregate(n=Sum("tokens"))["n"] or 0
+    ways = found.order_by().values("document", "chunking").distinct().values_list("document__characters", flat=True)
+    return tokens / max(1, sum(ways))
+
+
+def speed_of(preset: Preset) -> float | None:
+    """Tokens a second, by all that this preset ever embedded here; None where it has not."""
+    known = Index.objects.filter(preset=preset, tokens_done__gt=0, seconds_spent__gt=0)
+    sums = known.aggregate(tokens=Sum("tokens_done"), seconds=Sum("seconds_spent"))
+    return sums["tokens"] / sums["seconds"] if sums["seconds"] else None
+
+
+def seconds_ahead(index: Index) -> float:
+    """What the worker does first: documents that wait to be embedded, and generations that were begun before."""
+    return _seconds_of_documents() + _seconds_of_others(index)
+
+
+def _seconds_of_documents() -> float:
+    waiting = Document.objects.filter(
+        Q(status=Document.Status.QUEUED) | Q(status=Document.Status.RUNNING), stage=Document.Stage.EMBEDDING,
+        deleted_at=None, knowledge_base__indexes__state=State.SERVING,
+    ).order_by()  # fmt: skip
+    counts = waiting.values_list("knowledge_base__indexes__preset").annotate(Sum(F("progress_total") - F("progress")))
+    tokens = _tokens_a_chunk(waiting)
+    speeds = {preset.pk: speed_of(preset) for preset in Preset.objects.filter(pk__in=[pk for pk, _ in counts])}
+    return sum(chunks * tokens / (speeds[pk] or float("inf")) for pk, chunks in counts)
+
+
+def _tokens_a_chunk(documents: QuerySet[Document]) -> float:
+    some = list(Chunk.objects.filter(document__in=documents.values("pk")).values_list("tokens", flat=True)[:SAMPLE])
+    return sum(some) / len(some) if some else 0.0
+
+
+def _seconds_of_others(index: Index) -> float:
+    before = Q(begun_at__lt=index.begun_at) | Q(begun_at=index.begun_at, pk__lt=index.pk)
+    others = Index.objects.filter(before, state__in=MAKING, knowledge_base__deleted_at=None).select_related("preset")
+    left = ((other, max(0, other.tokens_at_first - other.tokens_done)) for other in others if not other.note)
+    return sum(tokens / (speed_of(other.preset) or float("inf")) for other, tokens in left)
+
+
+def busy_with_others(index: Index, now: datetime) -> float:
+    """The share of the worker's time that new documents will go on taking, as it was in most parts of the last hour.
+
+    The median over ten parts of the time since the building began: a heap of uploads counts while it waits, not as
+    a habit; a steady trickle does.
+    """
+    since = max(index.begun_at or now, now - LONGEST)
+    if now - since < SHORTEST:
+        return 0.0
+    speed = speed_of(index.preset)
+    part = (now - since) / PARTS
+    came = Document.objects.filter(created_at__gte=since, created_at__lt=now, status=Document.Status.READY)
+    parts = [0.0] * PARTS
+    for created_at, characters in came.order_by().values_list("created_at", "characters"):
+        parts[min(PARTS - 1, int((created_at - since) / part))] += characters
+    tokens = median(parts) * tokens_a_character(index) if any(parts) else 0.0
+    return min(MOST_BUSY, tokens / speed / part.total_seconds()) if speed else 0.0
