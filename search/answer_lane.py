@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+import uuid
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -49,11 +51,32 @@ def stream(name: str, chat_model: int, turns: Sequence[Turn], count: int) -> Ite
         yield from lines
 
 
+def complete(chat_model: int, turns: Sequence[Turn], *, seconds: float) -> str:
+    """A short answer, whole; AnswerLaneError where there is none within so many seconds."""
+    deadline, text = time.monotonic() + seconds, ""
+    waiting = httpx.Timeout(seconds, connect=2.0)
+    body = {"name": f"once-{uuid.uuid4()}", "chat_model": chat_model, "turns": list(turns), "count": 0}
+    with _streaming("POST", "stream", timeout=waiting, json=body) as lines:
+        for line in lines:
+            text += line.get("text", "")
+            if ending := line.get("ending"):
+                return _whole(text, ending)
+            if time.monotonic() > deadline:
+                break
+    raise AnswerLaneError("The language model took too long.")
+
+
+def _whole(text: str, ending: dict[str, Any]) -> str:
+    if ending["state"] != "done":
+        raise AnswerLaneError(ending["error"] or "The language model stopped.")
+    return text
+
+
 class _streaming:  # noqa: N801
     """A request whose lines come one by one; leaving it hangs up."""
 
-    def __init__(self, method: str, path: str, **rest: Any) -> None:
-        self._asked = _client(os.getpid(), _where()).stream(method, path, timeout=FOLLOW_SECONDS, **rest)
+    def __init__(self, method: str, path: str, *, timeout: httpx.Timeout = FOLLOW_SECONDS, **rest: Any) -> None:
+        self._asked = _client(os.getpid(), _where()).stream(method, path, timeout=timeout, **rest)
 
     def __enter__(self) -> Iterator[dict[str, Any]]:
         try:

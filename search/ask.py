@@ -1,25 +1,24 @@
 """Ask a question: search, answer, check the citations, keep it in the conversation."""
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.text import Truncator
 
 from kb.access import documents_in
-from kb.models import Document, KnowledgeBase
+from kb.models import KnowledgeBase
 from search.answerers import open_answerer
+from search.chat.models import chosen_for
 from search.cite import Source, checked, cite, in_order, numbers_in, without
 from search.follow_up import standalone
 from search.models import Citation, Conversation, Message
+from search.record import questions_before, record
 from search.retrieve import retrieve
 from search.structure import with_parts
+from search.writing import begin_writing
 
 LIMIT = 8  # passages an answer is made of
-TITLE_CHARACTERS = 80
 
 
 class Answer(NamedTuple):
@@ -51,41 +50,23 @@ def ask(
     mode: str = "hybrid",
     limit: int = LIMIT,
 ) -> Message:
-    """The question with its answer, kept as the conversation's next message. Nothing is locked while it searches."""
+    """The question with its answer, kept as the conversation's next message. Nothing is locked while it searches.
+
+    Where a language model answers, the message comes back with its sources while the answer is still being written.
+    """
+    model = chosen_for(conversation)
+    if model is not None:
+        return begin_writing(conversation, question, model=model, knowledge_bases=knowledge_bases, mode=mode)
     began = time.monotonic()
-    searched = standalone(question, _questions_before(conversation))
+    searched = standalone(question, questions_before(conversation))
     answer = answer_once(searched, knowledge_bases=knowledge_bases, mode=mode, limit=limit)
     message = Message(
         conversation=conversation, question=question, searched=searched, answer=answer.answer,
         is_answered=answer.is_answered, mode=mode, notes=list(answer.notes),
         milliseconds=round((time.monotonic() - began) * 1000),
     )  # fmt: skip
-    _keep(message, answer.citations)
+    record(message, answer.citations)
     return message
-
-
-def _questions_before(conversation: Conversation) -> list[str]:
-    """As they were searched for, so that a follow-up of a follow-up still knows what it is about."""
-    pairs = conversation.messages.order_by("-created_at", "-pk").values_list("searched", "question")[:3]
-    return [searched or question for searched, question in reversed(pairs)]
-
-
-@transaction.atomic
-def _keep(message: Message, sources: Sequence[Source]) -> None:
-    message.save()
-    documents = {source.document_id for source in sources}
-    living = set(Document.objects.filter(pk__in=documents, deleted_at=None).values_list("pk", flat=True))
-    Citation.objects.bulk_create(
-        Citation(message=message, **asdict(source)) for source in sources if source.document_id in living
-    )
-    conversation = message.conversation
-    conversation.title = conversation.title or title_of(message.question)
-    conversation.save(update_fields=["title", "updated_at"])
-
-
-def title_of(question: str) -> str:
-    """A conversation's title: its first question, on one line, cut to a glance."""
-    return Truncator(" ".join(question.split())).chars(TITLE_CHARACTERS)
 
 
 def visible_citations(message: Message, *, knowledge_bases: Iterable[KnowledgeBase]) -> QuerySet[Citation]:

@@ -11,9 +11,9 @@ from kb.access import chosen_among, documents_in, readable_by, writable_by
 from kb.models import Document, KnowledgeBase, User
 from kb.request import Request
 from search.ask import ask as answer_to
-from search.ask import title_of
 from search.forms import MODES, AskForm
 from search.models import Conversation, Message
+from search.record import title_of
 from search.turns import turn_of
 
 RECENT = 6

@@ -41,15 +41,28 @@ class ExtractiveAnswerer:
 
     def answer(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
         """Blocks of Markdown; nothing where the passages do not answer the question."""
-        indexes = _indexes_of(passages)
-        evidence = weigh_up(question, passages, _rarity(question, indexes))
-        if not evidence.candidates:
-            return
-        found = _similarities(question, evidence, indexes[0].preset) if indexes else None
-        near = nearness_of(max(found.of_candidates), found.of_unrelated) if found else None
-        if is_answerable(evidence.covered, near, is_cjk=is_cjk(question)):
+        evidence, found = _weighed(question, passages)
+        if _answers(question, evidence, found):
             evidence = with_similarity(evidence, found.of_candidates) if found else evidence
             yield from compose(choose(evidence.candidates))
+
+    def is_answered_by(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Whether the passages answer the question at all, by the same signs."""
+        return _answers(question, *_weighed(question, passages))
+
+
+def _weighed(question: str, passages: Sequence[Passage]) -> tuple[Evidence, Similarities | None]:
+    indexes = _indexes_of(passages)
+    evidence = weigh_up(question, passages, _rarity(question, indexes))
+    asked = indexes and evidence.candidates
+    return evidence, _similarities(question, evidence, indexes[0].preset) if asked else None
+
+
+def _answers(question: str, evidence: Evidence, found: Similarities | None) -> bool:
+    if not evidence.candidates:
+        return False
+    near = nearness_of(max(found.of_candidates), found.of_unrelated) if found else None
+    return is_answerable(evidence.covered, near, is_cjk=is_cjk(question))
 
 
 def _indexes_of(passages: Sequence[Passage]) -> list[Index]:
