@@ -18,10 +18,17 @@ def embed_counted(
     What is cut off is cut at the end: by the preset's own limit, or by a model server that reads less than the preset
     says and does not refuse, where it says how many tokens it read. Raises EmbeddingError.
     """
-    if counted := getattr(embedder, "embed_counted", None):
-        matrix, read = counted(texts)
-    else:
-        matrix, read = embedder.embed_documents(texts), [preset.max_tokens] * len(texts)
-    whole = [preset.document_instruction + text for text in texts]
-    reads = zip(count_tokens(tokenizer_of(preset), whole, special=True), read, tokens, strict=True)
-    return matrix, [of - min(of, max(0, full - min(got, preset.max_tokens))) for full, got, of in reads]
+    matrix, read = embedder.embed_counted(texts)
+    asked = count_tokens(tokenizer_of(preset), [preset.document_instruction])[0]
+    reads = [
+        of if of + asked <= min(got, preset.max_tokens) else of - min(of, _lost(embedder, preset, text, got))
+        for text, of, got in zip(texts, tokens, read, strict=True)
+    ]
+    return matrix, reads
+
+
+def _lost(embedder: Embedder, preset: Preset, text: str, read: int) -> int:
+    """Tokens beyond the preset's limit, and those within it that were not read all the same."""
+    asked = preset.document_instruction + text
+    beyond = count_tokens(tokenizer_of(preset), [asked], special=True)[0] - preset.max_tokens
+    return max(0, beyond) + max(0, embedder.count_tokens([asked])[0] - read)
