@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch, QuerySet
 
-from kb.access import documents_in, readable_by
+from kb.access import documents_in, readable_by, writable_by
 from kb.models import User
 from search.cite import numbers_in, without
 from search.models import Citation, Conversation, Message
@@ -15,7 +15,8 @@ from search.prose import Block, blocks_of
 class Turn:
     """A message, its answer's blocks, the sources it uses and those that were only found; `by_number` has both.
 
-    `is_shortened` says that a part of the answer is left out, as its source is gone or no longer the reader's to read.
+    `is_shortened` says that a part of the answer is left out, as its source is gone or no longer the reader's to read;
+    `may_keep` that the reader may save the question with what it cites, as one to measure the search by.
     """
 
     message: Message
@@ -24,16 +25,22 @@ class Turn:
     nearby: list[Citation]
     by_number: dict[int, Citation]
     is_shortened: bool
+    may_keep: bool
 
 
 def turns_of(conversation: Conversation, reader: User) -> list[Turn]:
-    """All turns of a conversation, in three queries."""
-    return [_turn(message) for message in _with_sources(conversation.messages.all(), reader)]
+    """All turns of a conversation, in four queries."""
+    return _turns(conversation.messages.all(), reader)
 
 
 def turn_of(message: Message, reader: User) -> Turn:
     """The turn of one message."""
-    return _turn(_with_sources(Message.objects.filter(pk=message.pk), reader).get())
+    return _turns(Message.objects.filter(pk=message.pk), reader)[0]
+
+
+def _turns(messages: QuerySet[Message], reader: User) -> list[Turn]:
+    writable = set(writable_by(reader).values_list("pk", flat=True))
+    return [_turn(message, writable) for message in _with_sources(messages, reader)]
 
 
 def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message]:
@@ -42,7 +49,7 @@ def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message
     return messages.prefetch_related(Prefetch("citations", visible, to_attr="visible"))
 
 
-def _turn(message) -> Turn:
+def _turn(message, writable: set) -> Turn:
     by_number = {citation.number: citation for citation in message.visible}
     unseen = set(numbers_in(message.answer)) - set(by_number)
     return Turn(
@@ -52,4 +59,5 @@ def _turn(message) -> Turn:
         nearby=[citation for citation in message.visible if not citation.is_cited],
         by_number=by_number,
         is_shortened=bool(unseen),
+        may_keep=any(one.is_cited and one.document.knowledge_base_id in writable for one in message.visible),
     )

@@ -1,6 +1,6 @@
 """Addresses of asking and searching."""
 
-from django.urls import path
+from django.urls import include, path
 
 from search import conversations, searching, views
 
@@ -12,5 +12,6 @@ urlpatterns = [
     path("conversations/<uuid:pk>/rename", conversations.conversation_rename, name="conversation_rename"),
     path("conversations/<uuid:pk>/delete", conversations.conversation_delete, name="conversation_delete"),
     path("search", searching.search, name="search"),
+    path("", include("search.evaluation_urls")),
     path("sources/<int:pk>/", conversations.source, name="source"),
 ]

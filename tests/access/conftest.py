@@ -4,8 +4,19 @@ import pytest
 from django.utils import timezone
 
 from kb.models import ApiKey, KnowledgeBase, Membership, Role, digest_of
-from search.models import Citation, Conversation, Message
+from search.measures import MEASURES
+from search.models import Citation, Conversation, EvaluationRun, Message, Question, QuestionSet, Relevant
 from tests.access.world import CANARY, World, add_document
+
+
+ONE = dict.fromkeys(MEASURES, 1.0)
+ANSWERS = {"hybrid": {"ranks": [1], "milliseconds": 1.0, "values": ONE}}
+RESULTS = {
+    "hybrid": {
+        **{name: {"value": 1.0, "low": 0.2, "high": 1.0} for name in MEASURES},
+        "milliseconds": {"p50": 1.0, "p95": 1.0},
+    }
+}
 
 
 @pytest.fixture
@@ -21,6 +32,19 @@ def world(alice, bob, charlie, handbook):
         message=message, number=1, document=chunk.document, chunk=chunk, title=chunk.document.title, text=chunk.text,
         start=chunk.start, end=chunk.end, page=1, marks=[[0, 20]],
     )  # fmt: skip
+    question_set = QuestionSet.objects.create(knowledge_base=handbook, name=f"Set {CANARY}")
+    question = Question.objects.create(question_set=question_set, text=f"How long, {CANARY}?")
+    Relevant.objects.create(question=question, document=chunk.document)
+    run = EvaluationRun.objects.create(
+        knowledge_base=handbook, question_set=question_set, label=CANARY, state="done", results=RESULTS,
+        answers=[{"question": question.pk, "text": question.text, "grades": [1], "ways": ANSWERS}],
+    )  # fmt: skip
+    token = f"token-{CANARY}"
+    invitation = handbook.invitations.create(
+        token_digest=digest_of(token), invited_by=alice, email=f"{CANARY}@example.org",
+        expires_at=timezone.now() + timezone.timedelta(days=1),
+    )  # fmt: skip
+    key, _secret = ApiKey.issue(alice, CANARY)
     token = f"token-{CANARY}"
     invitation = handbook.invitations.create(
         token_digest=digest_of(token), invited_by=alice, email=f"{CANARY}@example.org",
@@ -32,6 +56,7 @@ def world(alice, bob, charlie, handbook):
             "base": handbook.pk, "name": handbook.name, "document": chunk.document_id, "chunk": chunk.pk,
             "conversation": conversation.pk, "message": message.pk, "citation": citation.pk, "key": key.pk,
             "invitation": invitation.pk, "token": token, "charlie": charlie.pk, "bob": bob.pk, "alice": alice.pk,
+            "question_set": question_set.pk, "question": question.pk, "run": run.pk,
             "member": handbook.memberships.get(user=bob).pk,
         }
     )  # fmt: skip

@@ -66,6 +66,8 @@ WITH_KEY = {"api/v1/knowledge-bases", "api/v1/search", "api/v1/answer"}
 
 BASE, DOCUMENT = "knowledge-bases/<uuid:pk>", "documents/<uuid:pk>"
 CONVERSATION = "conversations/<uuid:pk>"
+EVALUATION = f"{BASE}/evaluation"
+QUESTION_SET = f"{EVALUATION}/sets/<int:question_set>"
 API_BASE, API_DOCUMENT = "api/v1/knowledge-bases/<uuidstr:id>", "api/v1/documents/<uuidstr:id>"
 
 # Routes that name an object.
@@ -88,6 +90,27 @@ OBJECTS: dict[str, list[Use]] = {
     f"{BASE}/members/": [Use(MANAGER), Use(MANAGER, "post", {"member": "user-{charlie}", "role": "viewer"})],
     f"{BASE}/members/<int:member>/role": [Use(MANAGER, "post", {"role": "editor"})],
     f"{BASE}/members/<int:member>/remove": [Use(MANAGER, "post")],
+    f"{EVALUATION}/": [Use(MANAGER)],
+    f"{EVALUATION}/start": [
+        Use(MANAGER, "post", {"kind": "run"}),
+        Use(MANAGER, "post", {"kind": "curve", "question_set": "{question_set}"}),
+    ],
+    f"{EVALUATION}/compare": [Use(MANAGER, query="?before={run}&after={run}")],
+    f"{EVALUATION}/runs/<uuid:run>/": [Use(MANAGER), Use(MANAGER, query="?part=progress")],
+    f"{EVALUATION}/runs/<uuid:run>/cancel": [Use(MANAGER, "post")],
+    f"{EVALUATION}/runs/<uuid:run>/delete": [Use(MANAGER, "post")],
+    f"{EVALUATION}/candidates": [Use(MANAGER, query="?document=Rules")],
+    f"{EVALUATION}/sets/new": [Use(MANAGER, "post", {"name": "More"})],
+    f"{EVALUATION}/sets/import": [Use(MANAGER, "post", {"file": "questions.csv"}, upload=True)],
+    f"{QUESTION_SET}/": [Use(MANAGER)],
+    f"{QUESTION_SET}/add": [Use(MANAGER, "post", {"question": "How long?", "relevant": "{document}"})],
+    f"{QUESTION_SET}/rename": [Use(MANAGER, "post", {"name": "Other"})],
+    f"{QUESTION_SET}/delete": [Use(MANAGER, "post")],
+    f"{QUESTION_SET}/questions.jsonl": [Use(MANAGER)],
+    f"{QUESTION_SET}/beir.zip": [Use(MANAGER)],
+    f"{EVALUATION}/questions/<int:question>/": [Use(MANAGER), Use(MANAGER, "post", {"question": "How long?"})],
+    f"{EVALUATION}/questions/<int:question>/delete": [Use(MANAGER, "post")],
+    "messages/<int:pk>/keep": [Use(OWNER, "post")],
     f"{DOCUMENT}/": [
         Use(VIEWER),
         Use(VIEWER, query="?chunk={chunk}"),

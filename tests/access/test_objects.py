@@ -58,8 +58,9 @@ def test_charlies_404_is_that_of_what_is_not_there(world, charlie, route, use):
     """Nobody can tell a thing of somebody else's from one that does not exist."""
     theirs = send(client_for(charlie, route), world, route, use)
     nowhere = "00000000-0000-4000-8000-000000000000"
-    ids = ("base", "document", "conversation")
-    gone = World({**world.names, **dict.fromkeys(ids, nowhere), "citation": 987654, "key": 987654, "member": 987654})
+    ids = ("base", "document", "conversation", "run")
+    numbers = ("citation", "key", "member", "message", "question_set", "question")
+    gone = World({**world.names, **dict.fromkeys(ids, nowhere), **dict.fromkeys(numbers, 987654)})
     missing = send(client_for(charlie, route), gone, route, use)
     assert missing.status_code == theirs.status_code
     assert _without_secrets(missing, gone) == _without_secrets(theirs, world)
@@ -68,7 +69,7 @@ def test_charlies_404_is_that_of_what_is_not_there(world, charlie, route, use):
 def _without_secrets(response, world: World) -> str:
     """A page's text without what differs from request to request: the ids in it, nonces, tokens."""
     text = response.content.decode()
-    for name in ("base", "document", "conversation", "citation", "key", "member"):
+    for name in ("base", "document", "conversation", "run", "citation", "key", "member", "message"):
         text = text.replace(str(world.names[name]), "ID") if len(str(world.names[name])) > 8 else text
     text = re.sub(r"/(?:\d+)(?=[/\"?])", "/ID", text)
     return re.sub(r'(nonce|value|X-CSRFToken)"?[=:]\s*(?:&quot;|")[^"&]*', "", text)

@@ -49,7 +49,8 @@ class World:
         kind = "document" if "documents/<uuid" in route else "conversation" if "conversations/" in route else "base"
         known = {**self.names, "pk": self.names[kind], "id": self.names[kind], "number": 1}
         if "<int:pk>" in route:
-            known["pk"] = self.names["key" if "keys" in route else "invitation" if "people" in route else "citation"]
+            kinds = {"messages/": "message", "keys": "key", "people": "invitation", "": "citation"}
+            known["pk"] = self.names[next(kind for part, kind in kinds.items() if part in route)]
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(known[found[1]]), route)
         return "/" + path + (use.query if use else "").format(**self.names)
 

@@ -1,0 +1,164 @@
+"""What the pages of evaluations show: tables, histories and curves, made of runs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from kb.models import KnowledgeBase
+from search.comparison import chat_way, first_rank
+from search.models import EvaluationRun, QuestionSet
+
+State, Reason = EvaluationRun.State, EvaluationRun.Reason
+SHOWN = ("recall@1", "recall@3", "recall@5", "recall@10", "hit@5", "mrr@10", "ndcg@10")
+CHIEF = ("recall@5", "mrr@10", "ndcg@10")
+NAMES = {"mrr@10": "MRR@10", "ndcg@10": "nDCG@10"}
+HISTORY = 60  # runs in a chart
+
+
+def way_name(way: str) -> str:
+    """How a way of searching is called; a dimension is its own name."""
+    names = {"vector": _("by meaning"), "keyword": _("by words"), "hybrid": _("by both"), "reranked": _("reranked")}
+    return names.get(way, way)
+
+
+def measure_name(measure: str) -> str:
+    """How a measure is written."""
+    return NAMES.get(measure, measure)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table of results: a way of searching (or a dimension) and its figures.
+
+    `figures` are {"value", "low", "high"} in the order of the table's measures; `bytes` is the memory of the vectors.
+    """
+
+    way: str
+    figures: tuple[dict[str, float], ...]
+    p50: float | None
+    p95: float | None
+    bytes: int | None
+    is_chat: bool
+
+    @property
+    def name(self) -> str:
+        return way_name(self.way)
+
+
+def lines_of(run: EvaluationRun, measures: Sequence[str] = SHOWN) -> list[Line]:
+    """The run's results, a line a way of searching."""
+    return [_line(run, way, found, measures) for way, found in run.results.items()]
+
+
+def _line(run: EvaluationRun, way: str, found: dict[str, Any], measures: Sequence[str]) -> Line:
+    took = found.get("milliseconds") or {}
+    return Line(
+        way=way,
+        figures=tuple(found[measure] for measure in measures),
+        p50=took.get("p50"),
+        p95=took.get("p95"),
+        bytes=found.get("bytes"),
+        is_chat=way == (chat_way(run) if run.reason != Reason.CURVE else str(run.index and run.index.dimension)),
+    )
+
+
+def comparable(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
+    """The finished runs that two can be compared of, the newest first."""
+    return _with_index(knowledge_base.evaluation_runs.filter(state=State.DONE).exclude(reason=Reason.CURVE))
+
+
+def measured(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
+    """Those of them that tell how the knowledge base is or could be searched, without trials of settings."""
+    return comparable(knowledge_base).exclude(reason=Reason.SETTINGS).defer("answers")
+
+
+def _with_index(runs: QuerySet[EvaluationRun]) -> QuerySet[EvaluationRun]:
+    return runs.select_related("index__preset", "index__chunking", "question_set", "asked_by").order_by("-created_at")
+
+
+def listed(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
+    """All runs for the list, without what was found for each question."""
+    return _with_index(knowledge_base.evaluation_runs.defer("answers"))
+
+
+def history(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> dict[str, Any] | None:
+    """The chart of recall@5 over time in each way, of the runs of the serving index with these questions.
+
+    None where there are fewer than two.
+    """
+    chosen = [
+        run for run in runs if run.question_set_id == (question_set.pk if question_set else None)
+        and run.reason in (Reason.ASKED, Reason.SCHEDULED)
+    ][:HISTORY][::-1]  # fmt: skip
+    if len(chosen) < 2:
+        return None
+    ways = list(dict.fromkeys(way for run in chosen for way in run.results))
+    return {
+        "labels": [date_format(localtime(run.created_at), "SHORT_DATETIME_FORMAT") for run in chosen],
+        "y": "recall@5",
+        "series": [
+            {
+                "name": way_name(way),
+                "values": [run.results.get(way, {}).get("recall@5", {}).get("value") for run in chosen],
+            }
+            for way in ways
+        ],
+    }  # fmt: skip
+
+
+def curve(run: EvaluationRun) -> dict[str, Any]:
+    """The chart of a run over the dimensions: how much is found, in what time, in how much memory."""
+    results = sorted(run.results.items(), key=lambda one: int(one[0]))
+    return {
+        "labels": [dimension for dimension, _found in results],
+        "x": _("dimension"),
+        "y": _("share found"),
+        "series": [
+            {"name": measure_name(measure), "values": [found[measure]["value"] for _dimension, found in results]}
+            for measure in CHIEF
+        ],
+        "right": {
+            "name": _("milliseconds a question"),
+            "values": [found["milliseconds"].get("p50") for _dimension, found in results],
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """A question of a run: the place of its first right passage in the chosen way, and in the others."""
+
+    question: int
+    text: str
+    rank: int | None
+    others: tuple[tuple[str, int | None], ...]
+
+
+def rows_of(run: EvaluationRun, way: str, show: str) -> list[Row]:
+    """The run's questions: all, those "found" or "lost" in a way of searching; what was found last comes first."""
+    rows = [
+        Row(
+            one["question"],
+            one["text"],
+            first_rank(one["ways"].get(way)),
+            tuple((way_name(other), first_rank(found)) for other, found in one["ways"].items() if other != way),
+        )
+        for one in run.answers
+    ]
+    kept = [row for row in rows if show not in ("found", "lost") or (row.rank is not None) == (show == "found")]
+    return sorted(kept, key=lambda row: (-(row.rank or 1000), row.question))
+
+
+def by_index(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> list[tuple[EvaluationRun, Line]]:
+    """The newest run of each index with these questions, and how chat does there: indexes side by side."""
+    newest: dict[int, EvaluationRun] = {}
+    for run in runs:
+        if run.index_id and run.question_set_id == (question_set.pk if question_set else None):
+            newest.setdefault(run.index_id, run)
+    chosen = [(run, line) for run in newest.values() for line in lines_of(run, CHIEF) if line.is_chat]
+    return chosen if len(chosen) > 1 else []

@@ -1,0 +1,197 @@
+"""Saved questions: kept from a form, a file or an answer, and given out again as a file."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from kb.models import Document, KnowledgeBase, User
+from search.models import Message, Question, QuestionSet, Relevant
+from search.question_files import Asked, Wanted, read
+from search.question_matching import Matcher
+from search.relevance import Place, text_of
+
+MOST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a file: the set, how many questions are new in it, and sentences about what did not fit."""
+
+    question_set: QuestionSet
+    added: int
+    complete: int
+    faults: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one sentence."""
+        return ngettext(
+            "One question is in “%(name)s”; %(complete)d of it knows its document.",
+            "%(n)d questions are in “%(name)s”; %(complete)d of them know their document.",
+            self.added,
+        ) % {"n": self.added, "name": self.question_set.name, "complete": self.complete}
+
+
+def set_named(knowledge_base: KnowledgeBase, name: str, user: User | None = None) -> QuestionSet:
+    """The set of this name, made where there is none."""
+    return QuestionSet.objects.get_or_create(
+        knowledge_base=knowledge_base, name=name.strip()[:MOST_NAME], defaults={"created_by": user}
+    )[0]
+
+
+def keep(question_set: QuestionSet, text: str, places: Iterable[tuple[Place, int]], origin: str) -> Question:
+    """A question with what answers it; one that is in the set already gets what is new of that.
+
+    A place is told with how well it answers (1: it does; more: better).
+    """
+    question = question_set.questions.filter(text=text).first()
+    question = question or Question.objects.create(question_set=question_set, text=text, origin=origin)
+    for place, grade in places:
+        add_relevant(question, place, grade)
+    return question
+
+
+def add_relevant(question: Question, place: Place, grade: int = 1) -> Relevant:
+    """One thing more that answers a question."""
+    quote = "" if place.start is None else text_of(place.document_id)[place.start : place.end]
+    return Relevant.objects.get_or_create(
+        question=question, document_id=place.document_id, start=place.start, end=place.end,
+        defaults={"quote": quote, "grade": grade},
+    )[0]  # fmt: skip
+
+
+def keep_from_message(message: Message, *, knowledge_bases: Iterable[KnowledgeBase], origin: str = "chat") -> list:
+    """Save an answer's question, with the passages that it cites as the right ones; returns the questions.
+
+    Only in these knowledge bases, which the caller has found the person to be allowed to write to; a set for each of
+    those that the answer cites. A follow-up is saved as what was searched for, which stands for itself.
+    """
+    allowed = {one.pk: one for one in knowledge_bases}
+    cited = message.citations.filter(is_cited=True, document__deleted_at=None).select_related("document")
+    places: dict = {}
+    for citation in cited.order_by("number"):
+        if citation.document and citation.document.knowledge_base_id in allowed:
+            found = Place(citation.document_id, citation.start, citation.end)
+            places.setdefault(citation.document.knowledge_base_id, []).append((found, 1))
+    text = message.searched or message.question
+    with transaction.atomic():
+        return [
+            keep(set_named(allowed[base], _("Kept from answers")), text, found, origin)
+            for base, found in places.items()
+        ]
+
+
+def import_file(knowledge_base: KnowledgeBase, file: IO[bytes], *, name: str, set_name: str, user: User) -> Imported:
+    """Save the questions of a CSV, JSONL or BEIR file. Raises QuestionFileError, having saved nothing.
+
+    A question whose documents were not found is saved without them, to be completed by hand.
+    """
+    content = read(file, name)
+    matcher = Matcher(knowledge_base)
+    faults, rows = list(content.faults), []
+    for asked in content.asked:
+        places, wrong = _placed(asked, matcher)
+        rows.append((asked, places))
+        faults += wrong
+    with transaction.atomic():
+        question_set = set_named(knowledge_base, set_name, user)
+        for asked, places in rows:
+            keep(question_set, asked.question, places, "uploaded")
+    return Imported(question_set, len(rows), sum(bool(places) for _asked, places in rows), tuple(faults))
+
+
+def _placed(asked: Asked, matcher: Matcher) -> tuple[list[tuple[Place, int]], list[str]]:
+    places, faults = [], []
+    if not asked.wanted:
+        faults.append(_("%(place)s: “%(question)s” names no document.") % _said(asked))
+    for wanted in asked.wanted:
+        document = matcher.document(wanted)
+        if document is None:
+            faults.append(_missing(asked, wanted))
+            continue
+        exact = matcher.place(document, wanted.passage) if wanted.passage else None
+        if wanted.passage and exact is None:
+            faults.append(
+                _("%(place)s: “%(document)s” does not say “%(passage)s”; the whole document counts as the answer.")
+                % {**_said(asked), "document": wanted.document, "passage": wanted.passage[:80]}
+            )
+        places.append((exact or Place(document), wanted.grade))
+    return places, faults
+
+
+def _said(asked: Asked) -> dict[str, str]:
+    return {"place": asked.place, "question": asked.question[:80]}
+
+
+def _missing(asked: Asked, wanted: Wanted) -> str:
+    called = wanted.document or wanted.passage[:80]
+    if wanted.title and wanted.title != called:
+        called = f"{called} ({wanted.title[:80]})"
+    return _("%(place)s: there is no document “%(document)s” for “%(question)s”.") % {
+        **_said(asked),
+        "document": called,
+    }
+
+
+def as_jsonl(question_set: QuestionSet) -> Iterator[str]:
+    """A line a question, as `import_file` reads it."""
+    questions = question_set.questions.order_by("pk").prefetch_related("relevant__document")
+    for question in questions.iterator(500):
+        relevant = [_row(one) for one in question.relevant.all() if one.document.deleted_at is None]
+        yield json.dumps({"question": question.text, "relevant": relevant}, ensure_ascii=False) + "\n"
+
+
+def _row(relevant: Relevant) -> dict:
+    document = relevant.document
+    row = {"document": path_of(document), "title": document.title, "grade": relevant.grade}
+    return {**row, "passage": relevant.quote} if relevant.start is not None else row
+
+
+def path_of(document: Document) -> str:
+    """The folder and the file name that a document was uploaded as."""
+    return f"{document.folder}/{document.name}".lstrip("/")
+
+
+def write_beir(question_set: QuestionSet, file: IO[bytes]) -> None:
+    """corpus.jsonl with every document of the knowledge base, queries.jsonl and qrels.tsv, as a ZIP."""
+    relevant = Relevant.objects.filter(question__question_set=question_set, document__deleted_at=None)
+    best: dict[tuple[int, str], int] = {}
+    for question, document, grade in relevant.values_list("question", "document", "grade"):
+        best[question, str(document)] = max(grade, best.get((question, str(document)), 0))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        queries = ({"_id": str(pk), "text": text} for pk, text in question_set.questions.values_list("pk", "text"))
+        _write(archive, "queries.jsonl", (json.dumps(row, ensure_ascii=False) for row in queries))
+        rows = (f"{question}\t{document}\t{grade}" for (question, document), grade in sorted(best.items()))
+        _write(archive, "qrels.tsv", ("query-id\tcorpus-id\tscore", *rows))
+        _write(archive, "corpus.jsonl", _corpus(question_set.knowledge_base))
+
+
+def _corpus(knowledge_base: KnowledgeBase) -> Iterator[str]:
+    for document in Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None).order_by("pk").iterator():
+        row = {"_id": str(document.pk), "title": document.title, "text": text_of(document.pk)}
+        yield json.dumps({**row, "metadata": {"path": path_of(document)}}, ensure_ascii=False)
+
+
+def _write(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> None:
+    with archive.open(name, "w") as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as out:
+        out.writelines(f"{line}\n" for line in lines)
+
+
+def counted(question_sets: Sequence[QuestionSet]) -> Sequence[QuestionSet]:
+    """The sets as they are, each with `.number` of questions and `.incomplete` ones that have no document."""
+    for one in question_sets:
+        one.number = one.questions.count()  # type: ignore[attr-defined]
+        one.incomplete = one.number - complete(one.questions.all()).count()  # type: ignore[attr-defined]
+    return question_sets
+
+
+def complete(questions):
+    """Those of the questions that have a document which is still there."""
+    return questions.filter(relevant__document__deleted_at=None, relevant__grade__gt=0).distinct()
