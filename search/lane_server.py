@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from django.conf import settings
 from django.db import connections
 
 from search.embedders import EmbeddingError
-from search.embedders.loaded import is_loaded, loaded
+from search.embedders.loaded import loaded, loaded_soon
 from search.lane import socket_path
 from search.models import Preset
 from search.presets import default_preset
@@ -74,9 +75,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, answer)
 
     def _embeddings(self, content: bytes) -> dict[str, Any]:
-        texts, model = _read(content)
+        texts, model, as_text = _read(content)
         vectors = self.server.embed(model, texts)
-        data = [{"object": "embedding", "index": n, "embedding": row.tolist()} for n, row in enumerate(vectors)]
+        rows = [_base64(row) for row in vectors] if as_text else vectors.tolist()
+        data = [{"object": "embedding", "index": n, "embedding": row} for n, row in enumerate(rows)]
         return {"object": "list", "model": model, "data": data}
 
     def _rerank(self, content: bytes) -> dict[str, Any]:
@@ -113,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug(format, *args)
 
 
-def _read(content: bytes) -> tuple[list[str], str]:
+def _base64(row: np.ndarray) -> str:
+    return b64encode(row.astype("<f4").tobytes()).decode()
+
+
+def _read(content: bytes) -> tuple[list[str], str, bool]:
     try:
         body = json.loads(content)
         texts, model = body["input"], str(body.get("model", ""))
@@ -124,7 +130,7 @@ def _read(content: bytes) -> tuple[list[str], str]:
         raise _Refused(400, '"input" must be a text or a list of texts.')
     if len(texts) > MAX_TEXTS:
         raise _Refused(413, f"At most {MAX_TEXTS} texts can be embedded at once.")
-    return texts, model
+    return texts, model, body.get("encoding_format") == "base64"
 
 
 def read_rerank(content: bytes) -> RerankRequest:
@@ -220,11 +226,7 @@ class Lane:
 
     def embed(self, fingerprint: str, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors. Raises EmbeddingError, which passes, while the model is being loaded."""
-        preset = self._preset(fingerprint)
-        if not is_loaded(preset):
-            _in_background(loaded, preset)
-            raise EmbeddingError("The embedding model is being loaded; it takes some seconds.")
-        return loaded(preset).embed_raw(texts)
+        return loaded_soon(self._preset(fingerprint)).embed_raw(texts)
 
     def _preset(self, fingerprint: str) -> Preset:
         """What makes the vectors never changes under a fingerprint, so that it is read once."""

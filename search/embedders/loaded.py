@@ -1,24 +1,62 @@
 """The embedders of this process: each opened once, and shared by its threads."""
 
+import logging
 import threading
+import time
 
-from search.embedders import Embedder, open_embedder
+from django.db import connections
+
+from search.embedders import Embedder, EmbeddingError, EmbeddingSettings, open_embedder
 from search.models import Preset
 from search.presets import settings_of
 
-_opening = threading.Lock()
-_open: dict[str, Embedder] = {}
+log = logging.getLogger(__name__)
+AGAIN_SECONDS = 30.0  # after which a model that could not be loaded is tried again: its files may be there now
+
+_open: dict[EmbeddingSettings, Embedder] = {}
+_opening: dict[EmbeddingSettings, threading.Lock] = {}  # one a model: a large one that takes minutes holds up no other
+_failed: dict[EmbeddingSettings, tuple[float, EmbeddingError]] = {}
+_guard = threading.Lock()
 
 
 def loaded(preset: Preset) -> Embedder:
     """The preset's embedder, opened if it is not yet (a local model takes seconds). Raises EmbeddingError."""
-    key = repr(settings_of(preset))
-    with _opening:
-        if key not in _open:
-            _open[key] = open_embedder(settings_of(preset))
+    key = settings_of(preset)
+    if key not in _open:
+        with _lock(key):
+            if key not in _open:
+                _open[key] = open_embedder(key)
+    return _open[key]
+
+
+def loaded_soon(preset: Preset) -> Embedder:
+    """The same, at once or not at all: it is loaded meanwhile. Raises EmbeddingError, also that of a failed attempt."""
+    key = settings_of(preset)
+    if key in _open:
         return _open[key]
+    when, error = _failed.get(key, (0.0, None))
+    if error and time.monotonic() - when < AGAIN_SECONDS:
+        raise error
+    if not _lock(key).locked():
+        threading.Thread(target=_remembered, args=[preset], name="load-model", daemon=True).start()
+    raise EmbeddingError("The embedding model is being loaded; it takes some seconds.")
 
 
 def is_loaded(preset: Preset) -> bool:
     """Whether `loaded` would answer at once."""
-    return repr(settings_of(preset)) in _open
+    return settings_of(preset) in _open
+
+
+def _remembered(preset: Preset) -> None:
+    try:
+        loaded(preset)
+    except EmbeddingError as error:
+        log.error("%s", error.message)
+        _failed[settings_of(preset)] = (time.monotonic(), error)
+    finally:
+        connections.close_all()
+
+
+def _lock(key: EmbeddingSettings) -> threading.Lock:
+    with _guard:
+        return _opening.setdefault(key, threading.Lock())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -233,3 +234,74 @@ def test_an_unknown_preset_is_refused(served):
     stranger = Preset(name="x", model="x", dimension=8, max_tokens=8, fingerprint="0" * 64)
     with pytest.raises(EmbeddingError, match="no such embedding preset"):
         lane.embed_query(stranger, "who pays?")
+
+
+class Model:
+    """A preset's engine whose loading takes until it is told to end."""
+
+    def __init__(self) -> None:
+        self.may_load, self.begun, self.opened = threading.Event(), threading.Event(), 0
+
+    def open(self, settings):
+        self.begun.set()
+        self.opened += 1
+        assert self.may_load.wait(30)
+        return WordsEmbedder(settings)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_takes_minutes_to_load_holds_up_no_other(served, preset, monkeypatch):
+    monkeypatch.setattr("search.embedders.loaded._open", {})
+    large = Preset.objects.create(name="large", model="large", dimension=DIMENSION, max_tokens=256)
+    model = Model()
+    engines = {"words": WordsEmbedder, "large": model.open}
+    monkeypatch.setattr("search.embedders.loaded.open_embedder", lambda chosen: engines[chosen.model](chosen))
+    served(lane_server.Lane().embed)
+    for _ in range(3):
+        with pytest.raises(EmbeddingError, match="being loaded"):
+            lane.embed_query(large, "who pays?")
+    assert model.begun.wait(30)
+    loaded(preset)
+    assert lane.embed_query(preset, "who pays?").shape == (DIMENSION,)
+    model.may_load.set()
+    loaded(large)
+    assert lane.embed_query(large, "who pays?").shape == (DIMENSION,)
+    assert model.opened == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_cannot_be_loaded_says_why(served, preset, monkeypatch):
+    monkeypatch.setattr("search.embedders.loaded._open", {})
+    monkeypatch.setattr("search.embedders.loaded._failed", {})
+    tried = threading.Event()
+
+    def fails(chosen):
+        tried.set()
+        raise EmbeddingError("The embedding model words is not on this machine.", permanent=True)
+
+    monkeypatch.setattr("search.embedders.loaded.open_embedder", fails)
+    served(lane_server.Lane().embed)
+    with pytest.raises(EmbeddingError, match="being loaded"):
+        lane.embed_query(preset, "who pays?")
+    assert tried.wait(30)
+    deadline = time.monotonic() + 30
+    while "words" not in str(caught := said_by(preset)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "is not on this machine" in caught.message
+    assert caught.permanent
+
+
+def said_by(preset) -> EmbeddingError:
+    with pytest.raises(EmbeddingError) as caught:
+        lane.embed_query(preset, "who pays?")
+    return caught.value
+
+
+@pytest.mark.parametrize("form", ["base64", "float"])
+def test_vectors_come_in_the_form_that_is_asked_for(served, preset, form):
+    words = Words(preset)
+    served(words)
+    with http_client(lane.socket_path()) as client:
+        asked = {"input": ["who pays?"], "model": "m", "encoding_format": form}
+        (entry,) = client.post("/v1/embeddings", json=asked).json()["data"]
+    assert isinstance(entry["embedding"], str) == (form == "base64")
