@@ -79,6 +79,7 @@ class _streaming:  # noqa: N801
         self._asked = _client(os.getpid(), _where()).stream(method, path, timeout=timeout, **rest)
 
     def __enter__(self) -> Iterator[dict[str, Any]]:
+        _must_listen()
         try:
             response = self._asked.__enter__()
         except httpx.HTTPError as error:
@@ -99,12 +100,20 @@ class _streaming:  # noqa: N801
 
 
 def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    _must_listen()
     try:
         response = _client(os.getpid(), _where()).post(path, json=body, timeout=ASK_SECONDS)
         response.raise_for_status()
         return response.json()
     except httpx.HTTPError as error:
         raise AnswerLaneError(str(error)) from error
+
+
+def _must_listen() -> None:
+    """A socket that is not there needs no attempt (of which httpcore would leave a file descriptor behind)."""
+    where = _where()
+    if not where.startswith("http") and not Path(where).exists():
+        raise AnswerLaneError(f"Nobody listens at {where}.")
 
 
 def _where() -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from search import conversations, searching, views
+from search import conversations, searching, streaming, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -11,7 +11,12 @@ urlpatterns = [
     path("conversations/<uuid:pk>/", conversations.conversation, name="conversation"),
     path("conversations/<uuid:pk>/rename", conversations.conversation_rename, name="conversation_rename"),
     path("conversations/<uuid:pk>/delete", conversations.conversation_delete, name="conversation_delete"),
+    path("messages/<int:pk>/", streaming.message_turn, name="message_turn"),
+    path("messages/<int:pk>/events", streaming.message_events, name="message_events"),
+    path("messages/<int:pk>/stop", streaming.message_stop, name="message_stop"),
     path("search", searching.search, name="search"),
     path("", include("search.evaluation_urls")),
+    path("", include("search.settings_urls")),
     path("sources/<int:pk>/", conversations.source, name="source"),
+    path("", include("search.document_urls")),
 ]

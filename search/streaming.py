@@ -1,0 +1,124 @@
+"""An answer while it is being written, as server-sent events; and its end, when someone wants it."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.db import connection
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from kb.models import User
+from kb.request import Request
+from search import answer_lane
+from search.answer_lane import AnswerLaneError
+from search.cite import blocks_of
+from search.models import Citation, Message
+from search.prose import blocks_of as shown_blocks_of
+from search.turns import turn_of
+from search.writing import end_without_model, name_of
+
+SHOW_EVERY = 0.12  # seconds: the block at hand is shown anew so often at the most
+SILENT_AFTER = timedelta(seconds=15)  # a process that kept nothing for so long has ended
+BROKEN_OFF = _("The process that wrote this answer was ended in the middle of it.")
+
+
+@login_required
+@require_GET
+def message_events(request: Request, pk: int) -> HttpResponse:
+    """Server-sent events: "block" for each finished block, "tail" for the one at hand, at last "turn" and "end"."""
+    message = _own(request.user, pk)
+    language = translation.get_language()
+    response = StreamingHttpResponse(_events(message, request.user, language), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@login_required
+@require_POST
+def message_stop(request: Request, pk: int) -> HttpResponse:
+    """End an answer that is being written; what is written stays."""
+    message = _own(request.user, pk)
+    try:
+        answer_lane.stop(name_of(message))
+    except AnswerLaneError:
+        end_if_abandoned(message)
+    if request.htmx:
+        return HttpResponse(status=204)
+    return redirect(f"{message.conversation.get_absolute_url()}#message-{message.pk}")
+
+
+@login_required
+@require_GET
+def message_turn(request: Request, pk: int) -> HttpResponse:
+    """A turn as it is now."""
+    message = end_if_abandoned(_own(request.user, pk))
+    return render(request, "search/_turn.html", {"turn": turn_of(message, request.user)})
+
+
+def _own(user: User, pk: int) -> Message:
+    return get_object_or_404(Message.objects.select_related("conversation"), pk=pk, conversation__user=user)
+
+
+def end_if_abandoned(message: Message) -> Message:
+    """An answer whose process is gone is ended here, by the passages' own sentences."""
+    alive_at = message.beat_at or message.created_at
+    if message.state == Message.State.WRITING and alive_at < timezone.now() - SILENT_AFTER:
+        end_without_model(message, str(BROKEN_OFF))
+    return message
+
+
+def _events(message: Message, reader: User, language: str) -> Iterator[str]:
+    with translation.override(language):
+        citations = {citation.number: citation for citation in turn_of(message, reader).by_number.values()}
+        connection.close()  # nobody else needs to wait for it while the model thinks
+        if message.state == Message.State.WRITING:
+            yield from _while_written(message, citations)
+        message.refresh_from_db()
+        end_if_abandoned(message)
+        if message.state == Message.State.WRITING:
+            yield "retry: 2000\n\n"  # by a process that has just begun; the browser asks again
+            return
+        yield event("turn", render_to_string("search/_turn.html", {"turn": turn_of(message, reader)}))
+        yield event("end", "")
+        connection.close()
+
+
+def _while_written(message: Message, citations: dict[int, Citation]) -> Iterator[str]:
+    written, done, shown_at = "", 0, 0.0
+    try:
+        for line in answer_lane.follow(name_of(message)):
+            written += line.get("text", "")
+            if time.monotonic() - shown_at < SHOW_EVERY:
+                continue
+            shown_at = time.monotonic()
+            *finished, tail = blocks_of(written) or [""]
+            for block in finished[done:]:
+                yield event("block", _html(block, citations))
+            done = max(done, len(finished))
+            yield event("tail", _html(tail, citations))
+    except AnswerLaneError:
+        return
+
+
+def _html(markdown: str, citations: dict[int, Citation]) -> str:
+    turn = {"blocks": shown_blocks_of(markdown), "by_number": citations}
+    return render_to_string("search/_answer.html", {"turn": turn})
+
+
+def event(name: str, data: str) -> str:
+    """One server-sent event; line ends in its data are lines of their own, as the standard has it."""
+    lines = "".join(f"data: {line}\n" for line in data.split("\n"))
+    return f"event: {name}\n{lines}\n"
+
+
+def json_event(data: object) -> str:
+    """One unnamed event of JSON, as OpenAI's API streams them."""
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
