@@ -14,6 +14,10 @@ class Preset(models.Model):
     whole prefixes, put before the text as they are, line ends included.
     """
 
+    SHAPING = (
+        "engine", "model", "revision", "dimension", "document_instruction", "max_tokens", "pooling", "backend",
+    )  # fmt: skip
+
     class Engine(models.TextChoices):
         LOCAL = "local", _("in the embed worker")
         SERVER = "server", _("a model server")
@@ -67,15 +71,23 @@ class Preset(models.Model):
         return self.name
 
     def save(self, *args, **kwargs):
+        self.fingerprint = self.shape()
+        super().save(*args, **kwargs)
+
+    def shape(self) -> str:
+        """A digest of what shapes the vectors of its documents: the same shape, the same vectors."""
         parts: tuple = (
-            self.engine, self.model, self.revision, self.dimension, self.document_instruction, self.max_tokens,
+            str(self.engine), self.model, self.revision, self.dimension, self.document_instruction, self.max_tokens,
         )  # fmt: skip
         if self.pooling:
-            parts += (self.pooling,)
+            parts += (str(self.pooling),)
         if self.backend == self.Backend.INT8:
-            parts += (self.backend,)  # the exact backends make the same vectors (cosine of .999 and more)
-        self.fingerprint = hashlib.sha256(repr(parts).encode()).hexdigest()
-        super().save(*args, **kwargs)
+            parts += (str(self.backend),)  # the exact backends make the same vectors (cosine of .999 and more)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @property
+    def has_vectors(self) -> bool:
+        return self.vectors.exists() or self.indexes.exists()
 
     def allows(self, dimension: int) -> bool:
         """Whether vectors of this preset may be searched at this dimension."""

@@ -123,3 +123,11 @@ def test_a_server_says_what_it_has(server):
 
 def test_the_setting_is_empty_by_default():
     assert installation.KB_EMBEDDING_URL == ""
+
+
+def test_a_fingerprint_stays_when_a_preset_is_read_and_saved_again():
+    made = default_preset().fingerprint
+    preset = Preset.objects.get()
+    preset.query_instruction = "query: "
+    preset.save()
+    assert preset.fingerprint == made
