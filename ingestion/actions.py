@@ -21,6 +21,7 @@ from ingestion.viewer import AS_FILE
 from kb.access import get_readable, get_writable, get_writable_document
 from kb.models import Document, KnowledgeBase
 from kb.request import Request
+from search.organised import with_marks
 
 MANY = 500  # documents that one click may change
 
@@ -61,8 +62,8 @@ def _row(request: Request, document: Document) -> HttpResponse:
     """The document's row to htmx, the documents page to everyone else."""
     if not request.htmx:
         return redirect(document.knowledge_base)
-    document.refresh_from_db()
-    context = {"document": document, "knowledge_base": document.knowledge_base, "may_write": True}
+    shown = with_marks(Document.objects.select_related("knowledge_base", "parent")).get(pk=document.pk)
+    context = {"document": shown, "knowledge_base": shown.knowledge_base, "may_write": True}
     return render(request, "ingestion/_row.html", context)
 
 

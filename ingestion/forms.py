@@ -20,6 +20,8 @@ class ListingForm(forms.Form):
     status = forms.ChoiceField(choices=[(name, name) for name in STATUSES], required=False)
     sort = forms.ChoiceField(choices=list(ORDER_LABELS.items()), required=False)
     page = forms.IntegerField(min_value=1, required=False)
+    topic = forms.IntegerField(min_value=1, max_value=2**62, required=False)
+    tag = forms.IntegerField(min_value=1, max_value=2**62, required=False)
 
     def chosen(self) -> dict:
         """The arguments of `listing.list_documents`."""
@@ -31,6 +33,8 @@ class ListingForm(forms.Form):
             "status": clean.get("status") or "",
             "order": order,
             "page": clean.get("page") or 1,
+            "topic": clean.get("topic"),
+            "tag": clean.get("tag"),
         }
 
 

@@ -7,6 +7,8 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Document, KnowledgeBase
+from search.models import DocumentTag
+from search.organised import with_marks
 
 PER_PAGE = 50
 
@@ -60,17 +62,36 @@ class Listing:
     unfinished: int
 
 
-def list_documents(knowledge_base: KnowledgeBase, *, words: str, status: str, order: str, page: str | int) -> Listing:
-    """The documents that fit, a page of them: three queries, however many there are."""
-    living = Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None)
+def list_documents(
+    knowledge_base: KnowledgeBase,
+    *,
+    words: str,
+    status: str,
+    order: str,
+    page: str | int,
+    topic: int | None = None,
+    tag: int | None = None,
+) -> Listing:
+    """The documents that fit, a page of them: a few queries, however many there are."""
+    living = _of(Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None), topic, tag)
     counts = _counts(living)
     fitting = _fitting(living, words, status).order_by(*ORDERS[order]).select_related("uploaded_by", "parent")
+    fitting = with_marks(fitting)
     return Listing(
         page=Paginator(fitting, PER_PAGE).get_page(page),
         choices=[Choice(name, str(LABELS[name]), counts[name], name == status) for name in STATUSES],
         total=counts[""],
         unfinished=counts["unfinished"],
     )
+
+
+def _of(documents: QuerySet[Document], topic: int | None, tag: int | None) -> QuerySet[Document]:
+    """Those of a topic, and those with a tag, where one is chosen."""
+    if topic:
+        documents = documents.filter(in_topic__topic=topic)
+    if tag:
+        documents = documents.filter(tagged__tag=tag, tagged__state=DocumentTag.State.ACCEPTED)
+    return documents
 
 
 def _fitting(documents: QuerySet[Document], words: str, status: str) -> QuerySet[Document]:

@@ -12,10 +12,11 @@ from ingestion.errors import IngestionError
 from ingestion.opened import open_at
 from ingestion.render import page_picture
 from ingestion.windows import has_pictures, page_window, text_window
-from kb.access import get_readable_document
+from kb.access import get_readable_document, writable_by
 from kb.files import path_of
 from kb.models import Document, Section
 from kb.request import Request
+from search.organised import organised_of
 
 HEADINGS = 400  # of the outline
 HITS = 40
@@ -39,6 +40,8 @@ def document(request: Request, pk) -> HttpResponse:
     context["window"] = (page_window if pictured else text_window)(document, opened, request.GET)
     if request.htmx and not request.htmx.boosted:
         return render(request, "ingestion/_pages.html" if pictured else "ingestion/_text.html", context)
+    context["organised"] = organised_of(document)
+    context["may_write"] = writable_by(request.user).filter(pk=document.knowledge_base_id).exists()
     return render(request, "ingestion/document.html", {**context, **_around(request, document)})
 
 

@@ -12,6 +12,7 @@ from ingestion.sniff import SUPPORTED
 from kb.access import get_readable, manageable_by, writable_by
 from kb.models import KnowledgeBase, User
 from kb.request import Request
+from search.models import Tag, Topic
 
 
 @login_required
@@ -38,6 +39,7 @@ def page_of(user: User, base: KnowledgeBase, query: QueryDict, **more) -> dict:
         **_listing(user, base, query),
         "may_manage": manageable_by(user).filter(pk=base.pk).exists(),
         "paste_form": PasteForm(),
+        "tags": Tag.objects.filter(knowledge_base=base),
         "supported": SUPPORTED,
         "most_bytes": settings.KB_MAX_UPLOAD_MB * 1024 * 1024,
         **more,
@@ -51,7 +53,17 @@ def _listing(user: User, base: KnowledgeBase, query: QueryDict) -> dict:
         "listing": list_documents(base, **chosen),
         "chosen": chosen,
         "orders": ORDER_LABELS,
-        "filter": _kept({"q": chosen["words"], "status": chosen["status"], "sort": query.get("sort", "")}),
+        "filter": _kept(
+            {
+                "q": chosen["words"],
+                "status": chosen["status"],
+                "sort": query.get("sort", ""),
+                "topic": str(chosen["topic"] or ""),
+                "tag": str(chosen["tag"] or ""),
+            }
+        ),
+        "chosen_topic": Topic.objects.filter(knowledge_base=base, pk=chosen["topic"] or 0).first(),
+        "chosen_tag": Tag.objects.filter(knowledge_base=base, pk=chosen["tag"] or 0).first(),
         "may_write": writable_by(user).filter(pk=base.pk).exists(),
     }
 

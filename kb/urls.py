@@ -9,5 +9,6 @@ urlpatterns = [
     path("", include("kb.health_urls")),
     path("", include("kb.pages")),
     path("", include("search.urls")),
+    path("", include("search.organising_urls")),
     path("", include("ingestion.urls")),
 ]

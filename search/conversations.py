@@ -85,6 +85,6 @@ def source(request: Request, pk: int) -> HttpResponse:
     """One source of an answer of the person's own, as it was cited."""
     mine = Citation.objects.filter(message__conversation__user=request.user)
     visible = mine.filter(document__in=documents_in(readable_by(request.user)))
-    citation = get_object_or_404(visible.select_related("document", "message__conversation"), pk=pk)
+    citation = get_object_or_404(visible.select_related("document__superseded_by", "message__conversation"), pk=pk)
     template = "search/_source.html" if request.htmx else "search/source.html"
     return render(request, template, {"citation": citation, "whole": True})

@@ -81,9 +81,3 @@ def decide(tag: Tag, documents: Sequence[Document], state: str) -> None:
     decided = DocumentTag.objects.filter(tag=tag).exclude(state=State.SUGGESTED).count()
     if decided % RELEARN_AFTER < len(documents):
         want(tag.knowledge_base, OrganisingJob.Kind.TAGS)
-
-
-def tags_of(document: Document) -> tuple[list[DocumentTag], list[DocumentTag]]:
-    """A document's accepted and suggested tags."""
-    shown = [one for one in document.tagged.select_related("tag").order_by("tag__name") if one.state != State.REFUSED]
-    return [one for one in shown if one.state == State.ACCEPTED], [one for one in shown if one.state == State.SUGGESTED]

@@ -45,7 +45,9 @@ def _turns(messages: QuerySet[Message], reader: User) -> list[Turn]:
 
 def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message]:
     """Messages with `visible`: the citations whose documents the reader may read now."""
-    visible = Citation.objects.filter(document__in=documents_in(readable_by(reader))).select_related("document")
+    visible = Citation.objects.filter(document__in=documents_in(readable_by(reader))).select_related(
+        "document__superseded_by"
+    )
     return messages.prefetch_related(Prefetch("citations", visible, to_attr="visible"))
 
 

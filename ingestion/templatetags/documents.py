@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.formats import MEDIA_TYPES
 from kb.models import Document
+from search.organised import marks_of
 
 register = template.Library()
 
@@ -46,7 +47,7 @@ def progress_words(document: Document) -> str:
 def state_of(document: Document) -> str:
     """What a row of the list shows that can change, as one short text: the page replaces a row when it differs."""
     shown = (document.status, document.stage, document.progress, document.progress_total, document.pages)
-    return f"{':'.join(map(str, shown))}:{document.title}:{document.error[:40]}"
+    return f"{':'.join(map(str, shown))}:{document.title}:{document.error[:40]}:{marks_of(document)}"
 
 
 @register.filter

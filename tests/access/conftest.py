@@ -5,9 +5,21 @@ from django.utils import timezone
 
 from kb.models import ApiKey, KnowledgeBase, Membership, Role, digest_of
 from search.measures import MEASURES
-from search.models import Citation, Conversation, EvaluationRun, Message, Question, QuestionSet, Relevant
+from search.models import (
+    Citation,
+    Conversation,
+    DocumentTag,
+    EvaluationRun,
+    Message,
+    Question,
+    QuestionSet,
+    Relevant,
+    Resemblance,
+    Tag,
+    Topic,
+    TopicDocument,
+)
 from tests.access.world import CANARY, World, add_document
-
 
 ONE = dict.fromkeys(MEASURES, 1.0)
 ANSWERS = {"hybrid": {"ranks": [1], "milliseconds": 1.0, "values": ONE}}
@@ -45,19 +57,19 @@ def world(alice, bob, charlie, handbook):
         expires_at=timezone.now() + timezone.timedelta(days=1),
     )  # fmt: skip
     key, _secret = ApiKey.issue(alice, CANARY)
-    token = f"token-{CANARY}"
-    invitation = handbook.invitations.create(
-        token_digest=digest_of(token), invited_by=alice, email=f"{CANARY}@example.org",
-        expires_at=timezone.now() + timezone.timedelta(days=1),
-    )  # fmt: skip
-    key, _secret = ApiKey.issue(alice, CANARY)
+    tag = Tag.objects.create(knowledge_base=handbook, name=f"Tag {CANARY}")
+    DocumentTag.objects.create(tag=tag, document=chunk.document)
+    topic = Topic.objects.create(knowledge_base=handbook, ordinal=1, name=f"Topic {CANARY}", words=[CANARY])
+    TopicDocument.objects.create(topic=topic, document=chunk.document, similarity=0.5)
+    older = add_document(handbook, "Old rules", f"Records are kept for nine years, says {CANARY}.").document
+    pair = Resemblance.objects.create(later=chunk.document, earlier=older, shared=0.9)
     return World(
         {
             "base": handbook.pk, "name": handbook.name, "document": chunk.document_id, "chunk": chunk.pk,
             "conversation": conversation.pk, "message": message.pk, "citation": citation.pk, "key": key.pk,
             "invitation": invitation.pk, "token": token, "charlie": charlie.pk, "bob": bob.pk, "alice": alice.pk,
             "question_set": question_set.pk, "question": question.pk, "run": run.pk,
-            "member": handbook.memberships.get(user=bob).pk,
+            "member": handbook.memberships.get(user=bob).pk, "tag": tag.pk, "pair": pair.pk,
         }
     )  # fmt: skip
 
