@@ -12,6 +12,7 @@ from ingestion.sniff import SUPPORTED
 from kb.access import get_readable, manageable_by, writable_by
 from kb.models import KnowledgeBase, User
 from kb.request import Request
+from search.ledger import share_never_read
 from search.models import Tag, Topic
 
 
@@ -35,9 +36,11 @@ def documents_rows(request: Request, pk) -> HttpResponse:
 
 def page_of(user: User, base: KnowledgeBase, query: QueryDict, **more) -> dict:
     """What the documents page shows; `more` goes on top: a form that was sent, what became of an upload."""
+    may_manage = manageable_by(user).filter(pk=base.pk).exists()
     return {
         **_listing(user, base, query),
-        "may_manage": manageable_by(user).filter(pk=base.pk).exists(),
+        "may_manage": may_manage,
+        "percent_never_read": 100 * share_never_read(base) if may_manage else 0,
         "paste_form": PasteForm(),
         "tags": Tag.objects.filter(knowledge_base=base),
         "supported": SUPPORTED,

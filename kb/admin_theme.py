@@ -81,6 +81,11 @@ UNFOLD = {
                 "items": [
                     _page(_("Indexes"), "database", "search_index"),
                     _page(_("Embedding presets"), "tune", "search_preset"),
+                    {
+                        "title": _("Never embedded"),
+                        "icon": "visibility_off",
+                        "link": reverse_lazy("admin:search_never_embedded"),
+                    },
                 ],
             },
             {

@@ -1,9 +1,12 @@
 """Indexes and embedding presets in the admin panel."""
 
+from functools import partial
+
 from django.contrib import admin
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
@@ -13,6 +16,7 @@ from unfold.decorators import display
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk
 from search.generations import suspend
+from search.ledger_admin import never_embedded
 from search.models import Index, IndexedDocument, Preset, Vector
 
 STATES = {Index.State.SERVING: "success", Index.State.BUILDING: "info", Index.State.RETIRED: ""}
@@ -30,6 +34,10 @@ class IndexAdmin(ReadOnly, ModelAdmin):
               "number_vectors", "store_ready", ("collection", "epoch"), ("created_at", "served_at"))  # fmt: skip
     readonly_fields = ("number_documents", "number_chunks", "number_vectors", "collection")
     actions = ("rebuild",)
+
+    def get_urls(self) -> list:
+        page = self.admin_site.admin_view(partial(never_embedded, self.admin_site))
+        return [path("never-embedded", page, name="search_never_embedded"), *super().get_urls()]
 
     def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
         return False

@@ -8,7 +8,9 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from kb.access import chosen_among, readable_by
 from kb.api import Input
+from kb.models import KnowledgeBase
 from kb.request import Request
+from search.about import about
 from search.ask import answer_once
 from search.cite import Source
 from search.passage import Passage
@@ -25,6 +27,7 @@ class Scope(Input):
 
     knowledge_bases: list[UUID] = Field([], max_length=200, description="None: all that you may read.")
     mode: Mode = Field("hybrid", description="By meaning and by words, or by one of them alone.")
+    documents: int = Field(0, ge=0, le=20, description="How many documents that are about it as wholes to name, too.")
 
 
 class SearchIn(Scope):
@@ -52,8 +55,18 @@ class PassageOut(Schema):
     marks: list[tuple[int, int]] = Field(description="The sentences that answer best: places in the document's text.")
 
 
+class DocumentAbout(Schema):
+    document: UUID
+    knowledge_base: UUID
+    title: str
+    similarity: float = Field(description="The cosine of the whole text to the question.")
+    superseded: bool = Field(description="There is a newer version of it.")
+    passages: list[PassageOut] = Field(description="Its nearest passages.")
+
+
 class Passages(Schema):
     passages: list[PassageOut]
+    documents: list[DocumentAbout]
     notes: list[str]
     milliseconds: int
 
@@ -76,6 +89,7 @@ class AnswerOut(Schema):
     answer: str
     answered: bool
     citations: list[CitationOut]
+    documents: list[DocumentAbout]
     notes: list[str]
 
 
@@ -95,6 +109,20 @@ def _passage(passage: Passage) -> PassageOut:
         end=passage.end,
         marks=list(passage.marks),
     )
+
+
+def _documents(question: str, scope: list[KnowledgeBase], limit: int) -> list[DocumentAbout]:
+    return [
+        DocumentAbout(
+            document=one.document.pk,
+            knowledge_base=one.document.knowledge_base_id,
+            title=one.document.title,
+            similarity=one.similarity,
+            superseded=one.document.superseded_by_id is not None,
+            passages=[_passage(passage) for passage in one.reasons],
+        )
+        for one in about(question, knowledge_bases=scope, limit=limit)
+    ]
 
 
 def _citation(citation: Source) -> CitationOut:
@@ -120,6 +148,7 @@ def search(request: Request, body: SearchIn):
     found = retrieve(body.query, knowledge_bases=scope, mode=body.mode, limit=body.top_k)
     return {
         "passages": [_passage(passage) for passage in found.passages],
+        "documents": _documents(body.query, scope, body.documents),
         "notes": [str(note) for note in found.notes],
         "milliseconds": round(found.milliseconds),
     }
@@ -134,5 +163,6 @@ def answer(request: Request, body: AnswerIn):
         "answer": text,
         "answered": is_answered,
         "citations": [_citation(citation) for citation in citations],
+        "documents": _documents(body.question, scope, body.documents),
         "notes": [str(note) for note in notes],
     }

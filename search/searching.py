@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from kb.access import chosen_among, readable_by
 from kb.models import KnowledgeBase
 from kb.request import Request
+from search.about import About, about
 from search.cite import marks_of
 from search.forms import HYBRID, MODES, SearchForm
 from search.passage import Passage
@@ -32,14 +33,17 @@ def search(request: Request) -> HttpResponse:
     """The retrieval test: which passages a question finds, at which places, and why."""
     form = SearchForm(request.GET)
     results: list[Found] = []
+    found_documents: list[About] = []
     if form.is_valid():
         scope = chosen_among(readable_by(request.user), form.cleaned_data["kb"])
+        found_documents = _documents(form.cleaned_data, scope)
         results = _results(form.cleaned_data, scope) if form.cleaned_data["q"].strip() else []
     context = {
         "form": form,
         "modes": MODES,
         "chosen": form.cleaned_data,
         "results": results,
+        "documents_about": found_documents,
         "scope": request.GET.getlist("kb"),
         "knowledge_bases": list(readable_by(request.user)),
     }
@@ -50,6 +54,13 @@ def search(request: Request) -> HttpResponse:
 def _results(asked: dict, scope: list[KnowledgeBase]) -> list[Found]:
     modes = [HYBRID, "vector", "keyword"] if asked["compare"] else [asked["mode"]]
     return [_found(mode, asked["q"], scope, asked["top_k"]) for mode in modes]
+
+
+def _documents(asked: dict, scope: list[KnowledgeBase]) -> list[About]:
+    """Documents are found by meaning; a search for words alone shows none."""
+    if asked["mode"] == "keyword" and not asked["compare"]:
+        return []
+    return about(asked["q"], knowledge_bases=scope)
 
 
 def _found(mode: str, words: str, scope: list[KnowledgeBase], limit: int) -> Found:
