@@ -7,6 +7,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from kb import quiet  # noqa: F401 - see "others must stay quiet"
 from kb.admin_theme import UNFOLD  # noqa: F401
 from kb.data import prepare_data_folder, secret_key
 from kb.env import env, env_bool, env_choice, env_int, env_list, env_url
@@ -158,6 +159,7 @@ KB_MAX_ATTEMPTS = env_int("KB_MAX_ATTEMPTS", 3, minimum=1)
 KB_EMBEDDING_MODEL = env("KB_EMBEDDING_MODEL", "sentence-transformers/all-MiniLM-L6-v2")
 KB_EMBEDDING_URL = env_url("KB_EMBEDDING_URL")  # empty: the embed worker has the model itself
 KB_DEVICE = env("KB_DEVICE")  # empty: cuda where there is one, else cpu
+KB_CONVERT_AFTER = env_int("KB_CONVERT_AFTER", 60, minimum=0)  # seconds until a CPU's model is put on OpenVINO
 KB_BATCH_TOKENS = env_int("KB_BATCH_TOKENS", 0, minimum=0)  # 0: 2,048 on a CPU, 65,536 on a GPU
 KB_VECTOR_STORE = env_choice("KB_VECTOR_STORE", ("chroma", "exact"), "chroma")
 KB_KEEP_PREVIOUS_DAYS = env_int("KB_KEEP_PREVIOUS_DAYS", 14, minimum=0)
@@ -211,7 +213,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# --- others must stay quiet: no download, no telemetry ---------------------------
+# --- others must stay quiet: no download, no telemetry (OpenVINO's: kb/quiet.py) -------
 for name in ("HF_HUB_OFFLINE", "DO_NOT_TRACK", "SCARF_NO_ANALYTICS", "UNSTRUCTURED_DISABLE_NOTICE"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
