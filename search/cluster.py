@@ -30,8 +30,11 @@ def groups_of(vectors: np.ndarray) -> Groups | None:
     """Sort (n, d) vectors by direction; None where they are too few. The same vectors give the same groups."""
     if len(vectors) < FEWEST:
         return None
+    different = len(np.unique(vectors.round(5), axis=0))
+    if different < 2:
+        return Groups(np.zeros(len(vectors), int), np.ones(len(vectors)), 0.0)
     points = _reduced(vectors)
-    most = min(len(vectors) // IN_A_GROUP, MOST_BY_ROOT * len(vectors) ** 0.5)
+    most = min(len(vectors) // IN_A_GROUP, MOST_BY_ROOT * len(vectors) ** 0.5, different)
     numbers = [n for n in NUMBERS if n <= most]
     tried = [_sorted(points, n) for n in numbers]
     labels, score = max(tried, key=lambda one: one[1])
