@@ -10,6 +10,8 @@ from kb.api import router as knowledge_bases
 from kb.api_errors import add_error_answers, missing, with_method_answers
 from kb.api_keys import BearerKey, HeaderKey
 from search.api import router as questions
+from search.evaluation_api import router as evaluation
+from search.settings_api import router as search_settings
 
 
 class Docs(Swagger):
@@ -27,7 +29,7 @@ api = NinjaAPI(
     docs=Docs({"validatorUrl": None, "persistAuthorization": False, "defaultModelsExpandDepth": 0}),
 )
 add_error_answers(api)
-for router in (knowledge_bases, documents, questions):
+for router in (knowledge_bases, documents, questions, search_settings, evaluation):
     api.add_router("", router)
 
 addresses, *named = api.urls

@@ -7,8 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 from kb.models import ApiKey, Invitation, KnowledgeBase, Role, User
 
-SHORTEST_PASSAGE, LONGEST_PASSAGE = 32, 8000  # tokens; the model's own limit holds besides
-
 
 class NewPersonForm(UserCreationForm):
     """An account with which somebody can sign in at once."""
@@ -49,36 +47,12 @@ class ApiKeyForm(forms.ModelForm):
 
 
 class KnowledgeBaseForm(forms.ModelForm):
-    """A new knowledge base: what it is called, what it is for, who sees it."""
+    """What a knowledge base is called, what it is for, who sees it."""
 
     class Meta:
         model = KnowledgeBase
-        fields: tuple[str, ...] = ("name", "description", "open_to_everyone")
+        fields = ("name", "description", "open_to_everyone")
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
-
-
-class SettingsForm(KnowledgeBaseForm):
-    """Also how its documents are cut into passages."""
-
-    class Meta(KnowledgeBaseForm.Meta):
-        fields = (*KnowledgeBaseForm.Meta.fields, "chunk_tokens", "chunk_overlap")
-
-    chunk_tokens = forms.IntegerField(
-        label=_("passage length"),
-        min_value=SHORTEST_PASSAGE,
-        max_value=LONGEST_PASSAGE,
-        help_text=_("Tokens in a passage at the most; never more than the model reads."),
-    )
-    chunk_overlap = forms.IntegerField(
-        label=_("overlap"), min_value=0, help_text=_("Tokens that a passage repeats from the one before it.")
-    )
-
-    def clean(self):
-        values = super().clean()
-        tokens, overlap = values.get("chunk_tokens"), values.get("chunk_overlap")
-        if tokens is not None and overlap is not None and overlap * 2 > tokens:
-            self.add_error("chunk_overlap", _("The overlap can be half of the passage length at the most."))
-        return values
 
 
 class DeleteForm(forms.Form):

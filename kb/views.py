@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kb.access import get_manageable, manageable_by, readable_by, writable_by
-from kb.forms import DeleteForm, KnowledgeBaseForm, SettingsForm
+from kb.forms import DeleteForm, KnowledgeBaseForm
 from kb.members import join
 from kb.models import Document, KnowledgeBase, Role
 
@@ -64,7 +64,7 @@ def knowledge_base_create(request):
 @require_http_methods(["GET", "HEAD", "POST"])
 def knowledge_base_settings(request, pk):
     knowledge_base = get_manageable(request.user, pk)
-    form = SettingsForm(request.POST or None, instance=knowledge_base)
+    form = KnowledgeBaseForm(request.POST or None, instance=knowledge_base)
     if form.is_valid():
         form.save()
         messages.success(request, _("The settings are saved."))

@@ -39,6 +39,12 @@ class Progress:
         return self.documents / self.total if self.total else 1.0
 
     @property
+    def done_format(self) -> str:
+        """Of the time of day; with the day, where it is not today."""
+        today = timezone.localdate()
+        return "H:i" if self.done_at and timezone.localdate(self.done_at) == today else "j F H:i"
+
+    @property
     def is_complete(self) -> bool:
         return self.documents >= self.total
 

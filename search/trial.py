@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -61,8 +63,15 @@ def shown_trial(index: Index) -> Trial | None:
         return Trial(_State.FAILED, before, after)
     if states != {EvaluationRun.State.DONE}:
         return Trial(_State.RUNNING, before, after)
-    comparison = evaluate.compare(before, after)
+    comparison = _compared(before.pk, after.pk)
     return Trial(_State.WORSE if comparison.is_worse else _State.NOT_WORSE, before, after, comparison)
+
+
+@lru_cache(64)
+def _compared(before: UUID, after: UUID) -> evaluate.Comparison:
+    """Runs that are done stay as they are, and the test for chance takes its time."""
+    runs = EvaluationRun.objects.in_bulk([before, after])
+    return evaluate.compare(runs[before], runs[after])
 
 
 def _runs(index: Index):

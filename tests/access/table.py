@@ -104,6 +104,7 @@ OBJECTS: dict[str, list[Use]] = {
     ],
     f"{EVALUATION}/compare": [Use(MANAGER, query="?before={run}&after={run}")],
     f"{EVALUATION}/runs/<uuid:run>/": [Use(MANAGER), Use(MANAGER, query="?part=progress")],
+    f"{EVALUATION}/runs/<uuid:run>/verdict": [Use(MANAGER)],
     f"{EVALUATION}/runs/<uuid:run>/cancel": [Use(MANAGER, "post")],
     f"{EVALUATION}/runs/<uuid:run>/delete": [Use(MANAGER, "post")],
     f"{EVALUATION}/candidates": [Use(MANAGER, query="?document=Rules")],
@@ -156,6 +157,21 @@ OBJECTS: dict[str, list[Use]] = {
 API_OBJECTS: dict[str, list[Use]] = {
     API_BASE: [Use(VIEWER), Use(MANAGER, "patch", {"name": "Renamed"}), Use(MANAGER, "delete")],
     f"{API_BASE}/documents": [Use(VIEWER), Use(EDITOR, "post", {"file": "notes.txt"}, upload=True)],
+    f"{API_BASE}/search-settings": [Use(MANAGER), Use(MANAGER, "patch", {"candidates": 50})],
+    f"{API_BASE}/generations": [Use(MANAGER)],
+    f"{API_BASE}/generations/<int:index>/switch": [Use(MANAGER, "post")],
+    f"{API_BASE}/generations/rollback": [Use(MANAGER, "post")],
+    f"{API_BASE}/generations/cancel": [Use(MANAGER, "post")],
+    f"{API_BASE}/generations/forget": [Use(MANAGER, "post")],
+    f"{API_BASE}/question-sets": [
+        Use(MANAGER),
+        Use(
+            MANAGER, "post", {"name": "More", "questions": [{"question": "How?", "relevant": [{"document": "Rules"}]}]}
+        ),
+    ],
+    f"{API_BASE}/question-sets/<int:question_set>": [Use(MANAGER)],
+    f"{API_BASE}/evaluations": [Use(MANAGER), Use(MANAGER, "post", {})],
+    f"{API_BASE}/evaluations/<uuidstr:run>": [Use(MANAGER)],
     API_DOCUMENT: [Use(VIEWER), Use(EDITOR, "delete")],
     f"{API_DOCUMENT}/original": [Use(VIEWER)],
     f"{API_DOCUMENT}/text": [Use(VIEWER)],

@@ -47,7 +47,7 @@ class World:
 
     def address(self, route: str, use: Use | None = None) -> str:
         kind = "document" if "documents/<uuid" in route else "conversation" if "conversations/" in route else "base"
-        known = {**self.names, "pk": self.names[kind], "id": self.names[kind], "number": 1}
+        known = {**self.names, "pk": self.names[kind], "id": self.names[kind], "number": 1, "index": 1}
         if "<int:pk>" in route:
             kinds = {"messages/": "message", "keys": "key", "people": "invitation", "": "citation"}
             known["pk"] = self.names[next(kind for part, kind in kinds.items() if part in route)]

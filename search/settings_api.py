@@ -1,0 +1,183 @@
+"""The API of a knowledge base's search settings and indexes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.forms.models import model_to_dict
+from ninja import Router, Schema
+from pydantic import Field
+
+from kb.access import get_manageable
+from kb.api import Input
+from kb.api_errors import ApiError
+from kb.bell import send
+from kb.models import KnowledgeBase
+from kb.request import Request
+from search.effect import effect_of
+from search.generation_page import Generation, generations_of
+from search.generations import start_wanted
+from search.models import Index, Preset, SearchSettings
+from search.settings_forms import SearchSettingsForm
+from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
+from search.tuning import settings_for
+
+router = Router(tags=["Search settings"])
+PATH = "/knowledge-bases/{uuid:id}"
+
+
+class SettingsChange(Input):
+    """What is not given stays as it is."""
+
+    preset: int | None = Field(None, description="Of an embedding preset; null: the installation's.")
+    dimension: int | None = Field(None, description="Of the vectors that are searched; null: the full one.")
+    query_instruction: str | None = Field(None, description="Put before a question; null: the model's own.")
+    chunk_tokens: int = 220
+    chunk_overlap: int = 30
+    switch: str = SearchSettings.Switch.AUTOMATIC
+    vector_weight: float = 0.5
+    document_weight: float = 0.0
+    candidates: int = 100
+    rank_constant: int = 5
+    rescore: bool = False
+    rerank: int | None = Field(None, description="Of a reranking preset; null: none.")
+    rerank_candidates: int = 30
+    passages_a_document: int = 3
+    fold: bool = True
+    superseded_last: bool = True
+    evaluate_every_days: int = 0
+
+
+class PresetOut(Schema):
+    id: int
+    name: str
+    dimension: int
+    shortest: int | None = Field(description="The dimension to which its vectors may be cut; null: they may not be.")
+    max_tokens: int
+
+
+class SettingsOut(SettingsChange):
+    effect: str = Field("", description="What the last change set going.")
+    presets: list[PresetOut] = Field(description="That may be chosen.")
+
+
+class GenerationOut(Schema):
+    id: int
+    state: str
+    preset: str
+    dimension: int
+    chunk_tokens: int
+    chunk_overlap: int
+    documents_lacking: int
+    passages: int
+    bytes: int = Field(description="What its vectors take.")
+    note: str
+    tokens_left: int | None
+    tokens_per_second: float | None
+    seconds_left: float | None
+    done_at: datetime | None
+    trial: str = Field(description="How it does on the saved questions, where it is built.")
+
+
+class GenerationsOut(Schema):
+    generations: list[GenerationOut] = Field(description="The one in use first.")
+
+
+def _settings_out(base: KnowledgeBase, effect: str = "") -> dict:
+    values = model_to_dict(settings_for(base), exclude=["id", "knowledge_base"])
+    cut = {"chunk_tokens": base.chunk_tokens, "chunk_overlap": base.chunk_overlap}
+    return {**values, **cut, "effect": effect, "presets": list(Preset.objects.all())}
+
+
+@router.get(f"{PATH}/search-settings", response=SettingsOut, summary="How a knowledge base is searched")
+def show_settings(request: Request, id: UUID):
+    """Only its managers may."""
+    return _settings_out(get_manageable(request.user, id))
+
+
+@router.patch(f"{PATH}/search-settings", response=SettingsOut, summary="Change what is given")
+def change_settings(request: Request, id: UUID, body: SettingsChange):
+    """Another preset, dimension, instruction or cut builds a new index beside the one in use. Only managers may."""
+    base = get_manageable(request.user, id)
+    form = _form(base, body.model_dump(exclude_unset=True))
+    if not form.is_valid():
+        raise ApiError(422, " ".join(f"{name}: {each}" for name, errors in form.errors.items() for each in errors))
+    effect = effect_of(KnowledgeBase.objects.get(pk=base.pk), form.shape()).sentence
+    form.save()
+    if start_wanted(base):
+        send("embed_missing")
+    return _settings_out(base, effect)
+
+
+def _form(base: KnowledgeBase, changes: dict) -> SearchSettingsForm:
+    """The form of the page, filled with what there is and what is given."""
+    settings = settings_for(base)
+    values = {**_settings_out(base), **changes}
+    data = {name: value for name, value in values.items() if value is not None and value is not False}
+    if values["query_instruction"] is None:
+        data["query_instruction"] = SearchSettingsForm(data, instance=settings, knowledge_base=base).own_instruction
+    return SearchSettingsForm(data, instance=settings, knowledge_base=base)
+
+
+@router.get(f"{PATH}/generations", response=GenerationsOut, summary="The indexes of a knowledge base, with progress")
+def list_generations(request: Request, id: UUID):
+    """The one in use, the one that is being built or waits to be put to use, and the one to go back to."""
+    return _generations_out(get_manageable(request.user, id))
+
+
+def _generations_out(base: KnowledgeBase) -> dict:
+    found = generations_of(base)
+    listed = [found.serving, found.making, found.previous] if found else []
+    return {"generations": [_out(one) for one in listed if one]}
+
+
+def _out(one: Generation) -> GenerationOut:
+    index, progress = one.index, one.progress
+    return GenerationOut(
+        id=index.pk, state=index.state, preset=index.preset.name, dimension=index.dimension,
+        chunk_tokens=index.chunking.tokens, chunk_overlap=index.chunking.overlap, documents_lacking=one.lacks,
+        passages=one.passages, bytes=one.bytes, note=index.note, tokens_left=progress and progress.tokens_left,
+        tokens_per_second=progress and progress.tokens_per_second,
+        seconds_left=progress and progress.seconds_left, done_at=progress and progress.done_at,
+        trial=one.trial.sentence if one.trial else "",
+    )  # fmt: skip
+
+
+def _done(base: KnowledgeBase, step, *arguments) -> dict:
+    """The indexes after it; 409 where it cannot be done now."""
+    try:
+        step(*arguments)
+    except SwitchError as error:
+        raise ApiError(409, error.message) from error
+    send("embed_missing")
+    return _generations_out(base)
+
+
+@router.post(f"{PATH}/generations/{{int:index}}/switch", response=GenerationsOut, summary="Put a built index to use")
+def switch(request: Request, id: UUID, index: int):
+    """The one in use is kept to go back to. Only managers may."""
+    base = get_manageable(request.user, id)
+    chosen = Index.objects.filter(knowledge_base=base, pk=index).first()
+    if chosen is None:
+        raise ApiError(409, "This index is no longer there.")
+    return _done(base, switch_to, chosen)
+
+
+@router.post(f"{PATH}/generations/rollback", response=GenerationsOut, summary="Go back to the previous index")
+def rollback(request: Request, id: UUID):
+    """It answers as it did; the settings ask for what it has. Only managers may."""
+    base = get_manageable(request.user, id)
+    return _done(base, roll_back, base)
+
+
+@router.post(f"{PATH}/generations/cancel", response=GenerationsOut, summary="Give up the index that is being built")
+def give_up(request: Request, id: UUID):
+    """The settings ask for what the one in use has. Only managers may."""
+    base = get_manageable(request.user, id)
+    return _done(base, cancel, base)
+
+
+@router.post(f"{PATH}/generations/forget", response=GenerationsOut, summary="Forget the previous index")
+def forget(request: Request, id: UUID):
+    """There is no going back to it then. Only managers may."""
+    base = get_manageable(request.user, id)
+    return _done(base, forget_previous, base)

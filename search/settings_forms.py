@@ -1,0 +1,144 @@
+"""What the managers of a knowledge base may set about its search."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from kb.models import KnowledgeBase
+from search.embedders import EmbeddingError
+from search.models import Preset, SearchSettings
+from search.preset_facts import Facts, facts_about
+from search.presets import default_preset
+from search.sizes import dimensions_of, size_of
+from search.wanted import Shape, shape_for
+
+SHORTEST_PASSAGE, LONGEST_PASSAGE = 32, 8000  # tokens; the model's own limit holds besides
+
+
+class SearchSettingsForm(forms.ModelForm):
+    """The settings, and how the documents are cut. `shape` is what they would ask for; nothing is saved before."""
+
+    chunk_tokens = forms.IntegerField(
+        label=_("passage length"),
+        min_value=SHORTEST_PASSAGE,
+        max_value=LONGEST_PASSAGE,
+        help_text=_("Tokens in a passage at the most; never more than the model reads."),
+    )
+    chunk_overlap = forms.IntegerField(
+        label=_("overlap"), min_value=0, help_text=_("Tokens that a passage repeats from the one before it.")
+    )
+    query_instruction = forms.CharField(
+        label=_("query instruction"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Put before each question, as it stands. Changing it embeds nothing."),
+    )
+
+    class Meta:
+        model = SearchSettings
+        fields = (
+            "preset", "dimension", "query_instruction", "switch", "vector_weight", "document_weight", "candidates",
+            "rank_constant", "rescore", "rerank", "rerank_candidates", "passages_a_document", "fold",
+            "superseded_last", "evaluate_every_days",
+        )  # fmt: skip
+
+    def __init__(self, *args, knowledge_base: KnowledgeBase, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.knowledge_base = knowledge_base
+        self.before = self.instance.preset or _default()
+        self.preset = self._chosen() or self.before
+        fields = self.fields
+        fields["preset"].choices = _presets()
+        fields["dimension"].widget = forms.Select(choices=_dimensions(self.preset))
+        fields["dimension"].help_text = _("Shorter vectors take less memory. Changing it embeds nothing.")
+        for name in ("chunk_tokens", "chunk_overlap"):
+            fields[name].initial = getattr(knowledge_base, name)
+        if self.instance.query_instruction is None and self.preset:
+            self.initial["query_instruction"] = self.preset.query_instruction
+
+    @property
+    def preset_facts(self) -> Facts | None:
+        """What is known of the chosen model."""
+        return facts_about(self.preset) if self.preset else None
+
+    @property
+    def own_instruction(self) -> str:
+        """Of the chosen model."""
+        return self.preset.query_instruction if self.preset else ""
+
+    def _chosen(self) -> Preset | None:
+        chosen = self.data.get("preset", "") if self.is_bound else self.instance.preset_id
+        if not chosen:
+            return _default() if self.is_bound else None
+        return Preset.objects.filter(pk=chosen).first() if str(chosen).isdigit() else None
+
+    def take_on_the_model(self) -> None:
+        """After another model was chosen: a dimension that it has not, and the other one's instruction, give way."""
+        data = self.data.copy()
+        dimension = data.get("dimension", "")
+        if self.preset and not (dimension.isdigit() and self.preset.allows(int(dimension))):
+            data["dimension"] = ""
+        if self.preset and self.clean_query_instruction_of(data.get("query_instruction", "")) is None:
+            data["query_instruction"] = self.preset.query_instruction
+        self.data = data
+
+    def clean_query_instruction_of(self, text: str) -> str | None:
+        """None where it is the model's own, or was that of the model before."""
+        text = text.replace("\r\n", "\n")
+        own = {preset.query_instruction for preset in (self.preset, self.before) if preset}
+        return None if text in own else text
+
+    def clean_query_instruction(self) -> str | None:
+        return self.clean_query_instruction_of(self.cleaned_data["query_instruction"])
+
+    def clean_dimension(self) -> int | None:
+        dimension, preset = self.cleaned_data["dimension"], self.preset
+        if preset is None or dimension in (None, preset.dimension):
+            return None
+        if not preset.allows(dimension):
+            known = {"model": preset, "dimension": dimension}
+            raise forms.ValidationError(_("The vectors of %(model)s cannot be cut to %(dimension)d.") % known)
+        return dimension
+
+    def clean(self) -> dict:
+        values = super().clean() or {}
+        tokens, overlap = values.get("chunk_tokens"), values.get("chunk_overlap")
+        if tokens is not None and overlap is not None and overlap * 2 > tokens:
+            self.add_error("chunk_overlap", _("The overlap can be half of the passage length at the most."))
+        return values
+
+    def shape(self) -> Shape:
+        """Of a valid form. Raises EmbeddingError where the installation's model is asked for and not here."""
+        base = self.knowledge_base
+        base.chunk_tokens, base.chunk_overlap = self.cleaned_data["chunk_tokens"], self.cleaned_data["chunk_overlap"]
+        return shape_for(base, self.instance)
+
+    def save(self, commit: bool = True) -> SearchSettings:
+        self.instance.knowledge_base = self.knowledge_base
+        base = self.knowledge_base
+        base.chunk_tokens, base.chunk_overlap = self.cleaned_data["chunk_tokens"], self.cleaned_data["chunk_overlap"]
+        base.save(update_fields=["chunk_tokens", "chunk_overlap"])
+        return super().save(commit)
+
+
+def _default() -> Preset | None:
+    try:
+        return default_preset()
+    except EmbeddingError:
+        return None
+
+
+def _presets() -> list[tuple[str, str]]:
+    usual = _default()
+    name = _("the installation's: %(model)s") % {"model": usual} if usual else _("the installation's")
+    return [("", str(name)), *((str(one.pk), one.name) for one in Preset.objects.all())]
+
+
+def _dimensions(preset: Preset | None) -> list[tuple[str, str]]:
+    if preset is None:
+        return [("", str(_("the full one")))]
+    full, *shorter = dimensions_of(preset)
+    label = _("%(dimension)d, %(size)s a passage")
+    listed = [(str(one), str(label % {"dimension": one, "size": size_of(one)})) for one in shorter]
+    whole = _("%(dimension)d, the full vector: %(size)s a passage") % {"dimension": full, "size": size_of(full)}
+    return [("", str(whole)), *listed]

@@ -1,0 +1,17 @@
+"""Addresses of a knowledge base's search settings and indexes."""
+
+from django.urls import path
+
+from search import settings_views
+
+BASE = "knowledge-bases/<uuid:pk>/search"
+
+urlpatterns = [
+    path(f"{BASE}/", settings_views.search_settings, name="search_settings"),
+    path(f"{BASE}/effect", settings_views.search_effect, name="search_effect"),
+    path(f"{BASE}/generations", settings_views.generations, name="generations"),
+    *(
+        path(f"{BASE}/{action}", settings_views.generation_act, {"action": action}, name=f"generation_{action}")
+        for action in ("switch", "rollback", "cancel", "forget")
+    ),
+]

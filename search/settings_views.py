@@ -1,0 +1,146 @@
+"""The page of a knowledge base's search: its settings, and its indexes."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from kb.access import get_manageable
+from kb.bell import send
+from kb.models import KnowledgeBase
+from kb.request import Request
+from search.effect import effect_of
+from search.embedders import EmbeddingError
+from search.generation_page import generations_of, side_by_side
+from search.generations import start_wanted
+from search.models import Index
+from search.settings_forms import SearchSettingsForm
+from search.settings_trial_views import try_first
+from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
+from search.tuning import settings_for
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def search_settings(request: Request, pk) -> HttpResponse:
+    """The page; saving begins what the new settings ask for."""
+    base = get_manageable(request.user, pk)
+    form = _form(request, base)
+    if not form.is_valid():
+        return _page(request, base, form)
+    if trial := try_first(request, base, form.instance):
+        return trial
+    form.save()
+    messages.success(request, _("The settings are saved."))
+    _begin(request, base)
+    return redirect("search_settings", pk=pk)
+
+
+def _form(request: Request, base: KnowledgeBase) -> SearchSettingsForm:
+    return SearchSettingsForm(request.POST or None, instance=settings_for(base), knowledge_base=base)
+
+
+def _begin(request: Request, base: KnowledgeBase) -> None:
+    """At once, so that the page shows it; the reconciler would do so a little later."""
+    try:
+        if start_wanted(base):
+            send("embed_missing")
+    except EmbeddingError as error:
+        messages.error(request, error.message)
+
+
+def _page(request: Request, base: KnowledgeBase, form: SearchSettingsForm, effect: str = "") -> HttpResponse:
+    shown = KnowledgeBase.objects.get(pk=base.pk)  # not what the form put into it
+    context = {"form": form, "knowledge_base": shown, "tab": "search", "effect": effect, **_generations(shown)}
+    return render(request, "search/settings.html", context, status=422 if form.errors else 200)
+
+
+def _generations(base: KnowledgeBase) -> dict:
+    found = generations_of(base)
+    if found is None:
+        return {"generations": None, "knowledge_base": base}
+    beside = side_by_side(found.making, found.serving) if found.making else []
+    return {"generations": found, "beside": beside, "knowledge_base": base}
+
+
+@login_required
+@require_POST
+def search_effect(request: Request, pk) -> HttpResponse:
+    """What saving the form would set going; htmx gets the sentence, and what depends on another model."""
+    base = get_manageable(request.user, pk)
+    form = _form(request, base)
+    other_model = request.htmx and request.htmx.trigger_name == "preset"
+    if other_model:
+        form.take_on_the_model()
+    effect = _effect(form)
+    if not request.htmx:
+        return _page(request, base, form, effect)
+    return render(request, "search/_effect.html", {"form": form, "effect": effect, "other_model": other_model})
+
+
+def _effect(form: SearchSettingsForm) -> str:
+    """The sentence; the first thing that is wrong, where the form is not valid."""
+    if not form.is_valid():
+        return next((str(each) for errors in form.errors.values() for each in errors), "")
+    try:
+        return effect_of(KnowledgeBase.objects.get(pk=form.knowledge_base.pk), form.shape()).sentence
+    except EmbeddingError as error:
+        return error.message
+
+
+@login_required
+@require_GET
+def generations(request: Request, pk) -> HttpResponse:
+    """The figures that change while an index is built; all about the indexes, where more than they have changed."""
+    base = get_manageable(request.user, pk)
+    if not request.htmx:
+        return redirect("search_settings", pk=pk)
+    context = _generations(base)
+    found = context["generations"]
+    if found and found.is_moving and request.GET.get("state") == found.signature:
+        return render(request, "search/_generation_progress.html", context)
+    answer = render(request, "search/_generations.html", context)
+    answer["HX-Retarget"], answer["HX-Reswap"] = "#generations", "outerHTML"
+    return answer
+
+
+@login_required
+@require_POST
+def generation_act(request: Request, pk, action: str) -> HttpResponse:
+    """Put the built index to use, go back, give up or forget; where it cannot be, it is said why."""
+    base = get_manageable(request.user, pk)
+    try:
+        messages.success(request, _ACTIONS[action](base, request.POST.get("index", "")))
+    except SwitchError as error:
+        messages.error(request, error.message)
+    return redirect("search_settings", pk=pk)
+
+
+def _switch(base: KnowledgeBase, index: str) -> str:
+    chosen = Index.objects.filter(knowledge_base=base, pk=index if index.isdigit() else 0).first()
+    if chosen is None:
+        raise SwitchError(_("This index is no longer there."))
+    switch_to(chosen)
+    return _("The new index is in use.")
+
+
+def _roll_back(base: KnowledgeBase, index: str) -> str:
+    roll_back(base)
+    send("embed_missing")
+    return _("The previous index is in use again, as it was.")
+
+
+def _cancel(base: KnowledgeBase, index: str) -> str:
+    cancel(base)
+    return _("The new index is given up; the settings are those of the one in use.")
+
+
+def _forget(base: KnowledgeBase, index: str) -> str:
+    if not forget_previous(base):
+        raise SwitchError(_("There is no previous index."))
+    return _("The previous index is forgotten.")
+
+
+_ACTIONS = {"switch": _switch, "rollback": _roll_back, "cancel": _cancel, "forget": _forget}

@@ -1,0 +1,58 @@
+"""Knowledge bases on their way to another index, for the tests of it."""
+
+import io
+
+from ingestion import embed, pipeline
+from ingestion.receive import receive
+from ingestion.tend import start_generations
+from kb.models import Document, KnowledgeBase
+from search.models import Index, Preset, SearchSettings
+from tests.engines import DIMENSION
+
+State = Index.State
+TOPICS = "kiln glaze clay wheel oven brush salt ash stone water".split()
+
+
+def send(base: KnowledgeBase, number: int, words: int = 30) -> Document:
+    """A document of its own words, as long as asked, on its way to being embedded."""
+    text = f"Report {number}. " + " ".join(
+        f"The {TOPICS[n % 10]} of entry {number}-{n} was noted." for n in range(words)
+    )
+    document = receive(io.BytesIO(text.encode()), knowledge_base=base, user=None, name=f"report-{number}.txt").document
+    pipeline.parse_document(str(document.pk))
+    document.refresh_from_db()
+    return document
+
+
+def fill(base: KnowledgeBase, numbers) -> list[Document]:
+    """Finished documents."""
+    sent = [send(base, number) for number in numbers]
+    embed.embed_missing()
+    for document in sent:
+        document.refresh_from_db()
+    return sent
+
+
+def preset(name: str, **fields) -> Preset:
+    """Another one that the quick engine serves."""
+    values = {
+        "engine": "words", "model": "sentence-transformers/all-MiniLM-L6-v2", "dimension": DIMENSION, "shortest": 8,
+        "revision": name, "max_tokens": 256, **fields,
+    }  # fmt: skip
+    return Preset.objects.create(name=name, **values)
+
+
+def ask_for(base: KnowledgeBase, **fields) -> SearchSettings:
+    """Settings of the knowledge base, saved."""
+    return SearchSettings.objects.update_or_create(knowledge_base=base, defaults=fields)[0]
+
+
+def work() -> None:
+    """What the reconciler and the embed worker do, until nothing changes."""
+    for _ in range(3):
+        start_generations()
+        embed.embed_missing()
+
+
+def index_of(base: KnowledgeBase, state: str) -> Index | None:
+    return Index.objects.filter(knowledge_base=base, state=state).first()
