@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -11,7 +12,8 @@ from django.utils.translation import ngettext
 
 from kb import broker
 from kb.beats import alive
-from kb.data import chroma_url
+from kb.data import chroma_url, milvus_url
+from kb.services import answers
 
 SECONDS = 0.5  # a page waits no longer than this for all of them
 
@@ -28,7 +30,7 @@ class Seen:
 def services() -> list[Seen]:
     """Every service, in the order in which a file and then a question meets them."""
     with ThreadPoolExecutor(max_workers=3) as pool:
-        asked = [pool.submit(_asked, ping) for ping in (_redis, _chroma, _lane)]
+        asked = [pool.submit(_asked, ping) for ping in (_redis, _store, _lane)]
         beating = {kind: len(alive(kind)) for kind in ("parse", "embed", "reconciler")}
         redis, store, lane = (future.result() for future in asked)
     return [
@@ -59,10 +61,21 @@ def _redis() -> str:
     return _("answers")
 
 
-def _chroma() -> str:
+def _store() -> str:
+    if settings.KB_VECTOR_STORE == "milvus":
+        return _milvus()
+    if settings.KB_VECTOR_STORE == "faiss":
+        return _("files of the data folder")
     if settings.KB_VECTOR_STORE != "chroma":
         return _("exact search over the stored vectors")
     return _health(f"{chroma_url(settings.KB_DATA, settings.KB_CHROMA_URL)}/api/v2/heartbeat")
+
+
+def _milvus() -> str:
+    url = urlsplit(milvus_url(settings.KB_DATA, settings.KB_MILVUS_URI))
+    if not answers((url.hostname or "127.0.0.1", url.port or 19530), SECONDS):
+        raise OSError(_("it was not started"))
+    return _("answers")
 
 
 def _lane() -> str:

@@ -1,16 +1,25 @@
 """Say at the start, in a sentence each, what is wrong with the settings."""
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import connection
 
+from kb.data import is_address, milvus_folder
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "afs", "ceph", "glusterfs", "fuse.sshfs", "9p"})
 SHORTEST_SECRET = 50  # characters; Django's own measure
+STORE_PACKAGES = (  # engine, package, module
+    ("chroma", "chromadb", "chromadb"),
+    ("faiss", "faiss-cpu", "faiss"),
+    ("milvus", "pymilvus", "pymilvus"),
+)
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -91,6 +100,53 @@ def check_proxy(app_configs, **kwargs) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register
+def check_stores(app_configs, **kwargs) -> list[CheckMessage]:
+    """The chosen engines must be installed, and Milvus have an address that can be one."""
+    chosen = {settings.KB_VECTOR_STORE, settings.KB_KEYWORD_INDEX}
+    problems: list[CheckMessage] = [
+        Error(
+            f"The setting {name} needs the package {package}, which is not installed.",
+            hint="Run `make install`, or choose another.",
+            id="kb.E006",
+        )
+        for name, package, module in STORE_PACKAGES
+        if name in chosen and not importlib.util.find_spec(module)
+    ]
+    uri = settings.KB_MILVUS_URI
+    if "milvus" in chosen and is_address(uri) and urlsplit(uri).scheme not in ("http", "https"):
+        problems.append(
+            Error(
+                f"KB_MILVUS_URI must be the http(s) address of a server or a folder for Milvus Lite, not {uri!r}.",
+                hint="For example: KB_MILVUS_URI=http://milvus:19530",
+                id="kb.E007",
+            )
+        )
+    if "milvus" in chosen and not is_address(uri) and not importlib.util.find_spec("milvus_lite"):
+        problems.append(
+            Error(
+                "KB_MILVUS_URI names no server, and Milvus Lite, which would run here, is not installed.",
+                hint="Run `make install`, or set KB_MILVUS_URI to the address of a Milvus server.",
+                id="kb.E008",
+            )
+        )
+    return problems + file_in_the_way(uri)
+
+
+def file_in_the_way(uri: str) -> list[CheckMessage]:
+    """Files of the older Milvus Lite (before 3.0) are no folders, and cannot be opened."""
+    folder = milvus_folder(settings.KB_DATA, uri)
+    if is_address(uri) or not folder.is_file():
+        return []
+    return [
+        Error(
+            f"{folder} is a file, but Milvus Lite keeps a folder. Files of its versions before 3 cannot be read.",
+            hint="Set KB_MILVUS_URI to another place; what it holds is built anew from the database.",
+            id="kb.E009",
+        )
+    ]
 
 
 @register

@@ -34,7 +34,25 @@ def secret_key(data: Path) -> str:
 
 def chroma_url(data: Path, configured: str) -> str:
     """Where the Chroma server answers: as configured, else as the launcher wrote down when it started one."""
-    if configured:
+    return configured or _written_down(data / "run" / "chroma.url", "http://127.0.0.1:8001")
+
+
+def milvus_url(data: Path, configured: str) -> str:
+    """Where Milvus answers: a cluster as configured, else the Lite server's address as the launcher wrote it down."""
+    if is_address(configured):
         return configured
-    file = data / "run" / "chroma.url"
-    return file.read_text(encoding="utf-8").strip() if file.exists() else "http://127.0.0.1:8001"
+    return _written_down(data / "run" / "milvus.url", "http://127.0.0.1:19530")
+
+
+def milvus_folder(data: Path, configured: str) -> Path:
+    """Where Milvus Lite keeps its files, if it runs here."""
+    return data / (configured or "milvus")
+
+
+def is_address(text: str) -> bool:
+    """Whether this names a server rather than a place on the disk."""
+    return "://" in text
+
+
+def _written_down(file: Path, otherwise: str) -> str:
+    return file.read_text(encoding="utf-8").strip() if file.exists() else otherwise

@@ -3,6 +3,7 @@
 import shutil
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -14,8 +15,9 @@ from django.views.decorators.http import require_safe
 
 from kb.beats import alive
 from kb.broker import ping
-from kb.data import chroma_url
+from kb.data import chroma_url, milvus_url
 from kb.models import Document, ServiceBeat
+from kb.services import answers, uses_milvus
 
 FREE_BYTES = 500_000_000
 KEEP_SECONDS = 3.0  # an answer is used again for so long, so that asking often costs nothing
@@ -85,6 +87,15 @@ def chroma() -> str:
     return ""
 
 
+def milvus() -> str:
+    if not uses_milvus():
+        return ""
+    url = urlsplit(milvus_url(settings.KB_DATA, settings.KB_MILVUS_URI))
+    if answers((url.hostname or "127.0.0.1", url.port or 19530)):
+        return ""
+    return "Milvus does not answer."
+
+
 def disk() -> str:
     free = shutil.disk_usage(settings.KB_DATA).free
     return "" if free > FREE_BYTES else f"Only {free // 1_000_000} MB are free in the data folder."
@@ -98,6 +109,7 @@ CHECKS = {
     "database": database,
     "redis": broker,
     "chroma": chroma,
+    "milvus": milvus,
     "disk": disk,
     "reconciler": reconciler,
 }

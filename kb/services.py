@@ -15,11 +15,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from kb.beats import me
+from kb.data import is_address, milvus_folder
 from kb.launch import LaunchError, Service
 from kb.models import ServiceBeat
 
 # The workers first, as they use all others; Redis last, as all others use it. What shares a line stops at once.
-STOP_ORDER = (("parse", "embed", "reconciler"), ("web",), ("answer",), ("chroma",), ("redis",))
+STOP_ORDER = (("parse", "embed", "reconciler"), ("web",), ("answer",), ("chroma", "milvus"), ("redis",))
 SOCKET_PATH_BYTES = 107
 
 
@@ -29,8 +30,11 @@ def services() -> list[Service]:
     commands = procfile(settings.BASE_DIR / "Procfile")
     places = {**values(data), "REDIS_SERVER": redis_server() if runs_here("redis") else "redis-server"}
     if runs_here("chroma"):
-        places["CHROMA_PORT"] = str(chroma_port(data))
-    details = {"redis": redis, "chroma": chroma, "embed": embed, "answer": answer, "web": web}
+        places["CHROMA_PORT"] = str(port_of("chroma", data))
+    if runs_here("milvus"):
+        places["MILVUS_PORT"] = str(port_of("milvus", data))
+        places["MILVUS_FOLDER"] = str(milvus_folder(data, settings.KB_MILVUS_URI))
+    details = {"redis": redis, "chroma": chroma, "milvus": milvus, "embed": embed, "answer": answer, "web": web}
     return [
         Service(name=name, command=expand(command, places), **details.get(name, beating)(data, places))
         for name, command in commands.items()
@@ -44,9 +48,16 @@ def runs_here(name: str) -> bool:
         return settings.KB_REDIS_URL.startswith("redis+socket://") and str(settings.KB_DATA) in settings.KB_REDIS_URL
     if name == "chroma":
         return settings.KB_VECTOR_STORE == "chroma" and not settings.KB_CHROMA_URL
+    if name == "milvus":
+        return uses_milvus() and not is_address(settings.KB_MILVUS_URI)
     if name == "answer":
         return not settings.KB_ANSWER_URL
     return name != "embed" or not settings.KB_EMBED_URL
+
+
+def uses_milvus() -> bool:
+    """Whether vectors or words are kept in Milvus."""
+    return "milvus" in (settings.KB_VECTOR_STORE, settings.KB_KEYWORD_INDEX)
 
 
 def procfile(file: Path) -> dict[str, str]:
@@ -101,9 +112,22 @@ def chroma(data: Path, places: dict[str, str]) -> dict:
         "where": f"http://127.0.0.1:{port}",
         "ready": lambda pid: answers_http(("127.0.0.1", port), "/api/v2/heartbeat"),
         "is_broken": lost_its_files,
-        "mend": lambda: move_aside(folder),
+        "mend": lambda: move_aside("Chroma", folder),
         "may_be_killed": False,  # SIGKILL while it writes corrupts its index
         "environment": {"ANONYMIZED_TELEMETRY": "False", "NO_COLOR": "1"},
+    }
+
+
+def milvus(data: Path, places: dict[str, str]) -> dict:
+    """Milvus Lite: one process opens its files, so it is a service that the others ask."""
+    port, folder = int(places["MILVUS_PORT"]), Path(places["MILVUS_FOLDER"])
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (data / "run" / "milvus.url").write_text(f"http://127.0.0.1:{port}")
+    return {
+        "where": f"http://127.0.0.1:{port}",
+        "ready": lambda pid: answers(("127.0.0.1", port)),
+        "is_broken": lambda: not folder.exists(),
+        "mend": lambda: move_aside("Milvus Lite", folder),
     }
 
 
@@ -178,6 +202,15 @@ class UnixConnection(HTTPConnection):
         self.sock.connect(self.path)
 
 
+def answers(where: tuple[str, int], seconds: float = 1.0) -> bool:
+    """Whether something listens there."""
+    try:
+        socket.create_connection(where, seconds).close()
+    except OSError:
+        return False
+    return True
+
+
 def answers_http(where: tuple[str, int] | Path, path: str, host: str = "localhost") -> bool:
     """Whether a GET, for that host name, is answered with 200 within a second."""
     client = UnixConnection(where) if isinstance(where, Path) else HTTPConnection(*where, timeout=1)
@@ -216,9 +249,9 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def chroma_port(data: Path) -> int:
-    """The port of last time if it is free, else any free one."""
-    file = data / "run" / "chroma.url"
+def port_of(name: str, data: Path) -> int:
+    """The service's port of last time if it is free, else any free one."""
+    file = data / "run" / f"{name}.url"
     last = file.read_text(encoding="utf-8").rpartition(":")[2].strip() if file.exists() else ""
     if last.isdigit() and is_free("127.0.0.1", int(last)):
         return int(last)
@@ -227,12 +260,12 @@ def chroma_port(data: Path) -> int:
         return probe.getsockname()[1]
 
 
-def move_aside(folder: Path) -> str:
-    """What Chroma holds is derived from the database: a broken folder is put away and filled anew."""
-    aside = folder.with_name(f"chroma.broken-{time.strftime('%Y%m%d-%H%M%S')}")
+def move_aside(name: str, folder: Path) -> str:
+    """What a store holds is derived from the database: a broken folder is put away and filled anew."""
+    aside = folder.with_name(f"{folder.name}.broken-{time.strftime('%Y%m%d-%H%M%S')}")
     if folder.exists():
         folder.rename(aside)
-    return f"Chroma does not start on its files; they were moved to {aside} and are built anew from the database."
+    return f"{name} does not start on its files; they were moved to {aside} and are built anew from the database."
 
 
 def reachable(host: str) -> str:

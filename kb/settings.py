@@ -24,6 +24,9 @@ KB_WEB_THREADS = env_int("KB_WEB_THREADS", 8, minimum=1)
 KB_PARSE_WORKERS = env_int("KB_PARSE_WORKERS", max(2, (os.cpu_count() or 2) // 2), minimum=1)
 KB_REDIS_URL = env("KB_REDIS_URL", f"redis+socket://{KB_DATA}/run/redis.sock")
 KB_CHROMA_URL = env_url("KB_CHROMA_URL")  # empty: the server that `run` started (kb/data.py)
+KB_MILVUS_URI = env("KB_MILVUS_URI").rstrip("/")  # a cluster's address, or the folder of Milvus Lite (kb/data.py)
+KB_MILVUS_TOKEN = env("KB_MILVUS_TOKEN")
+KB_MILVUS_DATABASE = env("KB_MILVUS_DATABASE", "default")
 KB_EMBED_URL = env_url("KB_EMBED_URL")  # empty: the embed worker's socket in the data folder
 KB_EMBED_LISTEN = env("KB_EMBED_LISTEN")  # host:port for the embed worker instead of the socket
 
@@ -225,5 +228,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("KB_LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "chromadb": {"level": "WARNING"}},
+    "loggers": {
+        **{name: {"level": "WARNING"} for name in ("httpx", "chromadb", "faiss")},
+        "pymilvus": {"level": "CRITICAL"},  # what it says of an error, it also raises
+    },
 }

@@ -88,7 +88,7 @@ def test_after_three_deaths_a_service_is_mended(launch, monkeypatch, data):
     folder = data / "chroma"
     folder.mkdir()
     code = f"import os, time; os.path.exists({str(folder)!r}) and exit(1); time.sleep(600)"
-    launcher = launch(script("chroma", code, mend=lambda: move_aside(folder), ready=lambda pid: not folder.exists()))
+    launcher = launch(script("chroma", code, mend=lambda: move_aside("Chroma", folder), ready=lambda pid: not folder.exists()))
     watch_until(launcher, lambda: launcher.running["chroma"].is_ready)
     assert [path.name.startswith("chroma.broken-") for path in data.glob("chroma*")] == [True]
 
@@ -207,7 +207,9 @@ def test_a_long_log_is_moved_aside(launch, data, monkeypatch):
 
 
 def test_the_procfile_names_every_service():
-    assert set(procfile(ROOT / "Procfile")) == {"redis", "chroma", "embed", "parse", "reconciler", "web"}
+    assert set(procfile(ROOT / "Procfile")) == {
+        "redis", "chroma", "milvus", "embed", "answer", "parse", "reconciler", "web",
+    }  # fmt: skip
 
 
 ORPHAN = """

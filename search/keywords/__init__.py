@@ -1,6 +1,6 @@
 """Find passages by their words. One engine a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -8,7 +8,10 @@ from uuid import UUID
 
 from django.conf import settings
 
-ENGINES = {"tantivy": "search.keywords.tantivy.TantivyIndex"}
+ENGINES = {
+    "milvus": "search.keywords.milvus.MilvusWords",
+    "tantivy": "search.keywords.tantivy.TantivyIndex",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class KeywordIndex(Protocol):
 
     def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
         """Those of the ids that are not in this index."""
+
+    def ids(self, index_id: int) -> Iterator[int]:
+        """The chunk of every entry of this index; one that has two entries comes twice."""
+
+    def indexes(self) -> list[int]:
+        """The indexes of which there is any entry."""
 
     def count(self, index_id: int) -> int:
         """How many chunks of this index it has."""

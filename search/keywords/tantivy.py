@@ -13,7 +13,8 @@ import tantivy
 from django.conf import settings
 
 from search.keywords import Entry, Hit, KeywordError
-from search.keywords.tokens import asked_tokens, compounds, is_one_character, tokens_of
+from search.keywords.stems import analyzer, query_tokens
+from search.keywords.tokens import is_one_character, tokens_of
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -24,7 +25,6 @@ ONE_CHARACTER = 0.5  # the weight of a single CJK character, where a pair has 1
 HEAP = 32_000_000  # bytes for the one thread that writes; tantivy's least is 15 MB
 LOCK_SECONDS = 30
 PAGE = 1000
-MOST_QUERY_TOKENS = 128
 SIGNS_OF_DAMAGE = ("orrupt", "DoesNotExist", "does not match", "ncompatible", "not supported", "No such file")
 
 
@@ -56,6 +56,12 @@ class TantivyIndex:
             return []
         return self._search(_within(indexes, _any_of(tokens)), limit)
 
+    def ids(self, index_id: int) -> Iterator[int]:
+        yield from self._mended(lambda: self._ids(index_id))
+
+    def indexes(self) -> list[int]:
+        return self._mended(self._indexes)
+
     def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
         return self._mended(lambda: self._missing(index_id, chunk_ids))
 
@@ -76,6 +82,24 @@ class TantivyIndex:
         with _translated():
             query = tantivy.Query.term_query(SCHEMA, "index", index_id)
             return self._searcher().search(query, 1, count=True).count  # type: ignore[attr-defined]
+
+    def _ids(self, index_id: int) -> list[int]:
+        """With an entry for each, so that one that is there twice is seen."""
+        size = self._count(index_id)
+        query = tantivy.Query.const_score_query(tantivy.Query.term_query(SCHEMA, "index", index_id), 1.0)
+        return [hit.chunk_id for hit in self._search(query, size)] if size else []
+
+    def _indexes(self) -> list[int]:
+        """By looking for what is in none of those that were found before."""
+        found: list[int] = []
+        if not (self.folder / "meta.json").exists():
+            return found
+        with _translated():
+            searcher = self._searcher()
+            while hits := searcher.search(_outside(found), 1, count=False).hits:
+                value = searcher.fast_field_values("index", [address for _, address in hits])[0]
+                found.append(int(value or 0))
+        return sorted(found)
 
     def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
         if not indexes or not (self.folder / "meta.json").exists():
@@ -137,20 +161,6 @@ class TantivyIndex:
             return ask()
 
 
-def query_tokens(words: str) -> list[str]:
-    """The tokens of a question and its compounds, stemmed as those of the passages are, each once, at most 128."""
-    return list(dict.fromkeys(_analyzer().analyze(" ".join([*asked_tokens(words), *compounds(words)]))))[
-        :MOST_QUERY_TOKENS
-    ]
-
-
-@cache
-def _analyzer() -> tantivy.TextAnalyzer:
-    """Splits at spaces and stems English; the cutting into tokens is ours (tokens.py)."""
-    whitespace = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
-    return whitespace.filter(tantivy.Filter.stemmer("english")).build()
-
-
 def _schema() -> tantivy.Schema:
     """`key` names a chunk in an index: two indexes that are cut alike share their chunks."""
     builder = tantivy.SchemaBuilder()
@@ -169,7 +179,7 @@ SCHEMA = _schema()
 def _opened(folder: Path) -> tantivy.Index:
     """This process's handle on the index, made empty if there is none."""
     index = tantivy.Index(SCHEMA, path=str(folder))
-    index.register_tokenizer(STEMS, _analyzer())
+    index.register_tokenizer(STEMS, analyzer())
     index.config_reader("manual")
     return index
 
@@ -217,6 +227,14 @@ def _all_of(word: str) -> tantivy.Query:
 def _within(indexes: Sequence[int], query: tantivy.Query) -> tantivy.Query:
     scope = tantivy.Query.const_score_query(tantivy.Query.term_set_query(SCHEMA, "index", list(indexes)), 0.0)
     return tantivy.Query.boolean_query([(tantivy.Occur.Must, scope), (tantivy.Occur.Must, query)])
+
+
+def _outside(indexes: Sequence[int]) -> tantivy.Query:
+    everything = (tantivy.Occur.Must, tantivy.Query.all_query())
+    if not indexes:
+        return tantivy.Query.boolean_query([everything])
+    there = tantivy.Query.term_set_query(SCHEMA, "index", list(indexes))
+    return tantivy.Query.boolean_query([everything, (tantivy.Occur.MustNot, there)])
 
 
 def _is_damage(error: BaseException | None) -> bool:

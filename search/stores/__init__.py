@@ -1,6 +1,6 @@
 """Keep vectors and find the nearest. One engine a file; an entry is a chunk's id and its vector."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -11,6 +11,8 @@ from django.conf import settings
 ENGINES = {
     "chroma": "search.stores.chroma.ChromaStore",
     "exact": "search.stores.exact.ExactStore",
+    "faiss": "search.stores.faiss.FaissStore",
+    "milvus": "search.stores.milvus.MilvusStore",
 }
 
 
@@ -43,6 +45,12 @@ class VectorStore(Protocol):
 
     def count(self, collection: str) -> int:
         """How many entries the collection says it has."""
+
+    def ids(self, collection: str) -> Iterator[int]:
+        """The ids of all entries, read a page at a time; none where there is no such collection."""
+
+    def dimension(self, collection: str) -> int | None:
+        """How many numbers its vectors have; None where it is not there, or was never given any."""
 
     def drop(self, collection: str) -> None:
         """Delete the collection if it is there."""

@@ -75,6 +75,22 @@ class ChromaStore:
         except UnknownCollection:
             return 0
 
+    def ids(self, collection: str) -> Iterator[int]:
+        offset = 0
+        body = {"include": [], "limit": PAGE}
+        try:
+            while page := self._post(collection, "get", body | {"offset": offset}, WRITE_SECONDS)["ids"]:
+                yield from (int(name) for name in page)
+                offset += len(page)
+        except UnknownCollection:
+            return
+
+    def dimension(self, collection: str) -> int | None:
+        try:
+            return self._request("GET", f"/collections/{collection}", timeout=ASK_SECONDS)["dimension"]
+        except UnknownCollection:
+            return None
+
     def drop(self, collection: str) -> None:
         server().ids.pop(collection, None)
         try:

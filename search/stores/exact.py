@@ -77,6 +77,16 @@ class ExactStore:
             cursor.execute(f"SELECT COUNT(*) FROM ({ROWS}) AS found", [index.preset_id, index.chunking_id])
             return cursor.fetchone()[0]
 
+    def ids(self, collection: str) -> Iterator[int]:
+        index = _index(collection)
+        with connection.cursor() as cursor:
+            cursor.execute(ROWS.replace("chunk.id, vector.data", "chunk.id"), [index.preset_id, index.chunking_id])
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from (chunk_id for (chunk_id,) in rows)
+
+    def dimension(self, collection: str) -> int | None:
+        return _index(collection).dimension
+
     def collections(self) -> Iterator[str]:
         return (index.collection for index in Index.objects.order_by("pk"))
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from kb.models import Chunk, Chunking, Document, KnowledgeBase
 from search.models import Index, IndexedDocument, Preset, Vector
-from search.vectors import encode
+from search.vectors import encode, shorten
 
 DIMENSION = 8
 _number = itertools.count(1)
@@ -19,6 +19,38 @@ def direction(*numbers: float, dimension: int = DIMENSION) -> np.ndarray:
     vector = np.zeros(dimension, np.float32)
     vector[: len(numbers)] = numbers
     return vector / np.linalg.norm(vector)
+
+
+def clustered(count: int, *, dimension: int = 32, clusters: int = 60) -> np.ndarray:
+    """(count, dimension) vectors of length 1 in narrow clusters, as texts about a few subjects give them."""
+    random = np.random.default_rng(7)
+    centres = random.normal(size=(clusters, dimension))
+    rows = centres[random.integers(0, clusters, count)] + 0.15 * random.normal(size=(count, dimension))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def put(store, index: Index, *vectors: np.ndarray) -> list[int]:
+    """These vectors, in the database and in the store, as the pipeline leaves them; the ids of their chunks."""
+    texts = [f"text {number} {np.round(vector[:8], 6).tolist()}" for number, vector in enumerate(vectors)]
+    document = add_document(index, *texts, vectors=list(vectors))
+    ids = [chunk.pk for chunk in document.listed]
+    store.add(index.collection, ids, shorten(np.stack(vectors), index.dimension))
+    return ids
+
+
+def found(store, index: Index, vector: np.ndarray, limit: int = 10) -> list[int]:
+    """The ids of the nearest, best first."""
+    return [neighbour.chunk_id for neighbour in store.nearest(index.collection, vector, limit)]
+
+
+def recall(store, collection: str, vectors: np.ndarray, gone=()) -> float:
+    """The share of the ten nearest that the store finds, for 50 of the vectors; the id of a vector is its row."""
+    there = np.setdiff1d(np.arange(len(vectors)), list(gone))
+    right = 0
+    for row in there[:: max(1, len(there) // 50)][:50]:
+        exact = there[np.argsort(-(vectors[there] @ vectors[row]), kind="stable")[:10]]
+        right += len({one.chunk_id for one in store.nearest(collection, vectors[row], 10)} & set(exact.tolist()))
+    return right / 500
 
 
 def make_preset(dimension: int = DIMENSION) -> Preset:

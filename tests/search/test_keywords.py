@@ -1,22 +1,19 @@
-"""The keyword index: what it finds, what it never shows, what it survives."""
+"""What every keyword index promises: what it finds, what it never shows."""
 
-import contextlib
-import os
-import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from search.keywords import Entry, KeywordError
+from search.keywords import Entry
+from search.keywords.milvus import MilvusWords
 from search.keywords.tantivy import TantivyIndex
 
 
-@pytest.fixture
-def keywords(tmp_path):
+@pytest.fixture(params=["tantivy", "milvus"])
+def keywords(request, tmp_path):
+    if request.param == "milvus":
+        request.getfixturevalue("milvus")
+        return MilvusWords()
     return TantivyIndex(tmp_path / "keywords")
 
 
@@ -113,54 +110,32 @@ def test_a_very_long_question_is_answered(keywords):
     assert ids(keywords.best("needle " + " ".join(f"w{n}" for n in range(50_000)), indexes=[1], limit=5)) == [1]
 
 
-def test_another_process_sees_a_commit(keywords):
-    assert keywords.best("fresh", indexes=[1], limit=5) == []
-    with _in_another_process(keywords.folder, "keywords.add([Entry(7, uuid4(), 1, '', '', 'fresh')])"):
-        pass
-    assert ids(keywords.best("fresh", indexes=[1], limit=5)) == [7]
+def test_in_how_many_passages_a_word_stands(keywords):
+    keywords.add([entry(1, "the pump"), entry(2, "two pumps"), entry(3, "max_batch_size"), entry(4, "年假")])
+    keywords.add([entry(5, "pump", index_id=2)])
+    assert keywords.frequencies(["pump", "batch", "年假", "nothing", "?"], indexes=[1]) == [2, 1, 1, 0, 0]
+    assert keywords.frequencies(["pump"], indexes=[1, 2]) == [3]
+    assert keywords.frequencies(["pump"], indexes=[]) == [0]
 
 
-def test_a_writer_that_was_killed_leaves_no_lock_and_nothing_half_done(keywords):
-    keywords.add([entry(1, "before")])
-    writing = _in_another_process(
-        keywords.folder,
-        "with keywords._writer() as writer:\n"
-        "    writer.delete_all_documents()\n"
-        "    print('holds the lock', flush=True)\n"
-        "    time.sleep(60)",
-    )
-    with writing:
-        assert writing.stdout.readline().strip() == "holds the lock"
-        os.kill(writing.pid, signal.SIGKILL)
-    keywords.add([entry(2, "after")])
-    assert ids(keywords.best("before after", indexes=[1], limit=5)) == [1, 2]
+def test_every_entry_and_every_index_is_listed(keywords):
+    assert keywords.indexes() == []
+    assert list(keywords.ids(1)) == []
+    keywords.add([*(entry(number, "word") for number in range(1, 1200)), entry(1, "word", index_id=30)])
+    assert sorted(keywords.ids(1)) == list(range(1, 1200))
+    assert list(keywords.ids(30)) == [1]
+    assert keywords.indexes() == [1, 30]
+    keywords.remove_index(1)
+    assert keywords.indexes() == [30]
 
 
-@pytest.mark.parametrize("part", ["meta.json", "*.term", "*.idx", "*.fast", "*.pos", "*.store"])
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:10])])
-def test_a_damaged_index_is_said_and_begins_again_for_who_fills_it(keywords, part, damage):
-    keywords.add([entry(1, "before")])
-    damage(next(keywords.folder.glob(part)))
-    with contextlib.suppress(KeywordError):
-        assert keywords.best("before", indexes=[1], limit=5) == []
-    assert keywords.missing(1, [1]) == {1}
-    keywords.add([entry(1, "before")])
-    assert ids(keywords.best("before", indexes=[1], limit=5)) == [1]
+def test_different_words_stay_different_whatever_signs_are_in_them(keywords):
+    keywords.add([entry(1, "c++"), entry(2, "c#"), entry(3, "a_b"), entry(4, "a-b")])
+    assert ids(keywords.best("c++", indexes=[1], limit=1)) == [1]
+    assert ids(keywords.best("c#", indexes=[1], limit=1)) == [2]
+    assert ids(keywords.best("a-b", indexes=[1], limit=1)) == [4]
 
 
-def test_an_index_deleted_by_hand_is_made_again(keywords):
-    keywords.add([entry(1, "before")])
-    shutil.rmtree(keywords.folder)
-    assert keywords.best("before", indexes=[1], limit=5) == []
-    assert keywords.missing(1, [1]) == {1}
-    keywords.add([entry(1, "before")])
-    assert ids(keywords.best("before", indexes=[1], limit=5)) == [1]
-
-
-def _in_another_process(folder, code):
-    program = (
-        "import time; from pathlib import Path; from uuid import uuid4\n"
-        "from search.keywords import Entry; from search.keywords.tantivy import TantivyIndex\n"
-        f"keywords = TantivyIndex(Path({str(folder)!r}))\n{code}\n"
-    )
-    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+def test_a_passage_of_any_length_is_taken(keywords):
+    keywords.add([entry(1, "needle " + " ".join(f"word{n}" for n in range(20_000)) + " needle")])
+    assert ids(keywords.best("needle", indexes=[1], limit=5)) == [1]

@@ -1,0 +1,150 @@
+"""Keep vectors in Milvus: its Lite edition on this machine, or a cluster.
+
+A collection holds ids and vectors only and is never filtered. Reading is strongly consistent, so that what was just
+written is read back.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from kb.milvus import WRITE_SECONDS, MilvusError, milvus
+from search.stores import Neighbour, StoreError
+
+PREFIX = "lectern_"
+NAME = re.compile(r"index-\d+-\d+")
+PAGE = 1000
+PAYLOAD = 30_000_000  # bytes; a cluster takes 64 MB
+HNSW = {"M": 16, "efConstruction": 100}
+LEAST_EFFORT = 128  # ef
+
+
+class MilvusStore:
+    """Any number of these share the process's connection."""
+
+    def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
+        rows = np.ascontiguousarray(vectors, dtype=np.float32)
+        if len(chunk_ids) != len(rows):
+            raise StoreError(f"{len(chunk_ids)} ids came with {len(rows)} vectors.")
+        if not np.isfinite(rows).all():
+            raise StoreError("A vector holds a number that is not finite.")
+        name = _name(collection)
+        step = max(1, min(PAGE, PAYLOAD // (rows.shape[1] * 4 + 64)))
+        with _translated():
+            self._make(name, rows.shape[1])
+            with milvus().writing(name):
+                for start in range(0, len(rows), step):
+                    batch = zip(chunk_ids[start : start + step], rows[start : start + step], strict=True)
+                    listed = [{"id": int(pk), "vector": row} for pk, row in batch]
+                    milvus().call("upsert", name, listed, seconds=WRITE_SECONDS)
+
+    def remove(self, collection: str, chunk_ids: Sequence[int]) -> None:
+        name = _name(collection)
+        with _translated():
+            if not milvus().call("has_collection", name) or not chunk_ids:
+                return
+            with milvus().writing(name):
+                for page in _pages(chunk_ids):
+                    milvus().call("delete", name, ids=page, seconds=WRITE_SECONDS)
+
+    def nearest(self, collection: str, vector: np.ndarray, limit: int) -> list[Neighbour]:
+        how = {"metric_type": "COSINE", "params": {"ef": max(LEAST_EFFORT, limit)}}
+        question = [np.ascontiguousarray(vector, dtype=np.float32)]
+        with _translated():
+            found = milvus().call(
+                "search", _name(collection), question, anns_field="vector", limit=limit, search_params=how,
+                output_fields=["id"],
+            )  # fmt: skip
+            neighbours = [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in found[0]]
+        return sorted(neighbours, key=lambda one: (-one.similarity, one.chunk_id))
+
+    def missing(self, collection: str, chunk_ids: Sequence[int]) -> set[int]:
+        absent = set(chunk_ids)
+        with _translated():
+            for page in _pages(chunk_ids):
+                try:
+                    rows = milvus().call("query", _name(collection), ids=page, output_fields=["id"], seconds=60)
+                except MilvusError as error:
+                    if error.is_unknown:
+                        return absent
+                    raise
+                absent -= {int(row["id"]) for row in rows}
+        return absent
+
+    def count(self, collection: str) -> int:
+        with _translated():
+            try:
+                rows = milvus().call("query", _name(collection), filter="", output_fields=["count(*)"])
+            except MilvusError as error:
+                if error.is_unknown:
+                    return 0
+                raise
+            return int(rows[0]["count(*)"])
+
+    def ids(self, collection: str) -> Iterator[int]:
+        name = _name(collection)
+        with _translated():
+            if not milvus().call("has_collection", name):
+                return
+            milvus().call("load_collection", name, seconds=WRITE_SECONDS)
+            pages = milvus().call("query_iterator", name, batch_size=PAGE, output_fields=["id"])
+            while rows := pages.next():
+                yield from (int(row["id"]) for row in rows)
+
+    def dimension(self, collection: str) -> int | None:
+        with _translated():
+            try:
+                described = milvus().call("describe_collection", _name(collection))
+            except MilvusError as error:
+                if error.is_unknown:
+                    return None
+                raise
+        return next(int(one["params"]["dim"]) for one in described["fields"] if one["name"] == "vector")
+
+    def drop(self, collection: str) -> None:
+        with _translated():
+            milvus().call("drop_collection", _name(collection), seconds=WRITE_SECONDS)
+
+    def collections(self) -> Iterator[str]:
+        with _translated():
+            names = milvus().call("list_collections")
+        ours = (name.removeprefix(PREFIX).replace("_", "-") for name in names if name.startswith(PREFIX))
+        return iter([name for name in ours if NAME.fullmatch(name)])
+
+    def _make(self, name: str, dimension: int) -> None:
+        if milvus().call("has_collection", name):
+            return
+        from pymilvus import DataType, MilvusClient
+
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+        index = MilvusClient.prepare_index_params()
+        index.add_index("vector", index_type="HNSW", metric_type="COSINE", params=HNSW)
+        milvus().call(
+            "create_collection", name, schema=schema, index_params=index, consistency_level="Strong",
+            seconds=WRITE_SECONDS,
+        )  # fmt: skip
+
+
+def _name(collection: str) -> str:
+    """Milvus takes letters, digits and the underscore."""
+    if not NAME.fullmatch(collection):
+        raise StoreError(f"{collection!r} is no name of a collection.")
+    return PREFIX + collection.replace("-", "_")
+
+
+def _pages(chunk_ids: Sequence[int]) -> Iterator[list[int]]:
+    return (list(chunk_ids[start : start + PAGE]) for start in range(0, len(chunk_ids), PAGE))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except MilvusError as error:
+        raise StoreError(str(error)) from error
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise StoreError(f"The answer of Milvus cannot be read: {error}") from error
