@@ -81,6 +81,7 @@ UNFOLD = {
                 "items": [
                     _page(_("Indexes"), "database", "search_index"),
                     _page(_("Embedding presets"), "tune", "search_preset"),
+                    _page(_("Reranking presets"), "swap_vert", "search_rerankpreset"),
                     {
                         "title": _("Never embedded"),
                         "icon": "visibility_off",

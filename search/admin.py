@@ -1,4 +1,4 @@
-"""Indexes and embedding presets in the admin panel."""
+"""Indexes in the admin panel; the presets have modules of their own."""
 
 from functools import partial
 
@@ -15,9 +15,10 @@ from unfold.decorators import display
 
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk
+from search import preset_admin, rerank_preset_admin  # noqa: F401 - they register themselves
 from search.generations import suspend
 from search.ledger_admin import never_embedded
-from search.models import Index, IndexedDocument, Preset, Vector
+from search.models import Index, IndexedDocument, Vector
 
 STATES = {Index.State.SERVING: "success", Index.State.BUILDING: "info", Index.State.RETIRED: ""}
 
@@ -97,37 +98,3 @@ class IndexAdmin(ReadOnly, ModelAdmin):
         n = len(chosen)
         said = ngettext("%(n)d index will be rebuilt shortly.", "%(n)d indexes will be rebuilt shortly.", n)
         self.message_user(request, said % {"n": n})
-
-
-@admin.register(Preset)
-class PresetAdmin(ModelAdmin):
-    list_display = ("name", "engine", "model", "dimension", "max_tokens", "number_indexes", "number_vectors")
-    search_fields = ("name", "model")
-    fields = ("name", "engine", ("model", "revision"), ("dimension", "max_tokens"), "query_instruction",
-              "document_instruction", "url", "fingerprint")  # fmt: skip
-    shaping = ("engine", "model", "revision", "dimension", "max_tokens", "document_instruction")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Preset | None = None) -> tuple[str, ...]:
-        """What shapes the vectors stays as it is once there may be vectors: another shape is another preset."""
-        return ("fingerprint", *self.shaping) if obj else ("fingerprint",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Preset]:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                indexes_here=number_of(Index.objects.all(), "preset"),
-                vectors_here=number_of(Vector.objects.all(), "preset"),
-            )
-        )
-
-    def has_delete_permission(self, request: HttpRequest, obj: Preset | None = None) -> bool:
-        return obj is not None and not obj.indexes.exists()
-
-    @display(description=_("indexes"), ordering="indexes_here")
-    def number_indexes(self, preset: Preset) -> int:
-        return preset.indexes_here
-
-    @display(description=_("vectors"), ordering="vectors_here")
-    def number_vectors(self, preset: Preset) -> int:
-        return preset.vectors_here

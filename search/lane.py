@@ -38,7 +38,7 @@ def embed_query(preset: Preset, text: str, instruction: str | None = None) -> np
 
     Raises EmbeddingError: at once where nobody listens, else after some five seconds.
     """
-    chosen = _engine_settings(preset)
+    chosen = engine_settings(preset)
     return _remembered(chosen if instruction is None else replace(chosen, query_instruction=instruction), text)
 
 
@@ -46,7 +46,7 @@ def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
     """(n, dimension) for a few texts of the kind that is stored; the document instruction is put before each."""
     if not texts:
         return np.zeros((0, preset.dimension), dtype=np.float32)
-    chosen = _engine_settings(preset)
+    chosen = engine_settings(preset)
     return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
 
 
@@ -54,11 +54,12 @@ def embed_instructed(preset: Preset, texts: list[str], instruction: str) -> np.n
     """(n, dimension) for texts with another instruction before each than the one for what is stored."""
     if not texts:
         return np.zeros((0, preset.dimension), dtype=np.float32)
-    chosen = replace(_engine_settings(preset), document_instruction=instruction)
+    chosen = replace(engine_settings(preset), document_instruction=instruction)
     return _engine(chosen, os.getpid()).embed_documents(texts)
 
 
-def _engine_settings(preset: Preset) -> EmbeddingSettings:
+def engine_settings(preset: Preset) -> EmbeddingSettings:
+    """How this process reaches the preset's model: on its server, or in the embed worker under its fingerprint."""
     chosen = settings_of(preset)
     if preset.engine == Preset.Engine.SERVER:
         return chosen

@@ -27,11 +27,16 @@ def scores(preset: RerankPreset, question: str, passages: Sequence[str]) -> np.n
     if time.monotonic() < _resting.get(chosen, 0.0):
         raise RerankError("The reranking model failed a moment ago and is left alone for some seconds.")
     try:
-        return _engine(chosen, os.getpid()).score(question, passages)
+        return scores_now(preset, question, passages)
     except RerankError as error:
         log.warning("Reranking with %s: %s", preset, error.message)
         _resting[chosen] = time.monotonic() + REST_SECONDS
         raise
+
+
+def scores_now(preset: RerankPreset, question: str, passages: Sequence[str]) -> np.ndarray:
+    """The same for someone who tries the preset: it is asked whatever happened before."""
+    return _engine(_reached(preset), os.getpid()).score(question, passages)
 
 
 def _reached(preset: RerankPreset) -> RerankSettings:
