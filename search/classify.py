@@ -31,7 +31,7 @@ NEUTRAL_CJK = (
 )  # fmt: skip
 FITS = 2.2  # deviations above what is neutral
 BESIDE = 0.75  # deviations below the best label of a text: what is further behind is not suggested beside it
-HALF_TRUST = 3  # examples: from then on they say more than the label's words
+HALF_TRUST = 1  # examples: more of them say more than the label's words, which may say little ("Project X")
 EDGE = 0.6  # of the way from the other texts to the examples, a text is taken for one of them
 STEEP = 1.5  # deviations from that edge to the examples' mean
 REFUSED_WEIGHT = 0.25

@@ -91,8 +91,9 @@ def _kept_or_made(preset: Preset, texts: dict[UUID, str], instruction: str) -> d
     rows = TaskVector.objects.filter(preset=preset, digest__in=digests.values())
     known = {digest: bytes(data) for digest, data in rows.values_list("digest", "data")}
     missing = {digests[pk]: text for pk, text in texts.items() if digests[pk] not in known}
-    made = lane.embed_instructed(preset, list(missing.values()), instruction)
-    known.update({digest: encode(vector) for digest, vector in zip(missing, made, strict=True)})
+    if missing:
+        made = lane.embed_instructed(preset, list(missing.values()), instruction)
+        known.update({digest: encode(vector) for digest, vector in zip(missing, made, strict=True)})
     TaskVector.objects.bulk_create(
         [TaskVector(preset=preset, document_id=pk, digest=each, data=known[each]) for pk, each in digests.items()],
         ignore_conflicts=True,
