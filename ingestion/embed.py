@@ -19,7 +19,8 @@ from ingestion.work import Work, batch_tokens, batches, chunks_in, cut_for, embe
 from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError
-from search.generations import serving_index
+from search.embedders.loaded import let_go
+from search.generations import serving_index, used_presets
 from search.keywords import KeywordError
 from search.models import Index, IndexedDocument
 from search.place import place
@@ -55,6 +56,8 @@ def _work(worker: str, stopping: Callable[[], bool]) -> None:
             Round(worker, documents, stopping, rest).run()
         elif not build_next(stopping, rest) and not embed_whole(stopping):
             break
+    if needed := used_presets():
+        let_go(needed)
     if rest.error and not stopping():
         raise rest.error
 

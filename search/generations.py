@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from kb.models import Document, KnowledgeBase, Section
 from search.embedders import EmbeddingError
-from search.models import Index, IndexedDocument, SearchSettings
+from search.models import Index, IndexedDocument, Preset, SearchSettings
+from search.presets import default_preset
 from search.wanted import Shape, chunking_for, shape_for, shape_of
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,21 @@ def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:
         others = [index.pk for index in making if index != same]
         Index.objects.filter(pk__in=others).update(state=State.RETIRED, retired_at=timezone.now())
         return None if serves else same or _made(knowledge_base, shape)
+
+
+def serving_presets() -> list[Preset]:
+    """Of the indexes that answer, those of the most first; the installation's own where there is none yet.
+
+    Raises EmbeddingError where that one is not on this machine.
+    """
+    serving = Q(indexes__state=State.SERVING, indexes__knowledge_base__deleted_at=None)
+    used = Preset.objects.annotate(number=Count("indexes", filter=serving)).filter(number__gt=0)
+    return list(used.order_by("-number", "pk")) or [default_preset()]
+
+
+def used_presets() -> list[Preset]:
+    """Those of every index that is not retired."""
+    return list(Preset.objects.filter(pk__in=Index.objects.exclude(state=State.RETIRED).values("preset")))
 
 
 def lacking(index: Index) -> QuerySet[Document]:

@@ -22,9 +22,9 @@ from django.db import connections
 
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded, loaded_soon
+from search.generations import serving_presets
 from search.lane import socket_path
 from search.models import Preset
-from search.presets import default_preset
 from search.rerankers import RerankError
 from search.rerankers.asked import RerankRequest, rerank
 
@@ -209,12 +209,12 @@ _ready = threading.Event()
 
 
 def start() -> None:
-    """Open the lane in this process (once), and begin to load the model, so that the first question finds it."""
+    """Open the lane in this process (once), and begin to load the models, so that the first question finds it."""
     if _started:
         return
     address = listen_address(settings.KB_EMBED_LISTEN)
     _started.append(serve(Lane().embed, address, is_ready=_ready.is_set))
-    _in_background(_load_default)
+    _in_background(_load_serving)
     log.info("Questions are embedded at %s", address)
 
 
@@ -254,9 +254,9 @@ def _logged(work: Callable[..., Any], *args: Any) -> None:
         connections.close_all()
 
 
-def _load_default() -> None:
-    """The installation's own model, unless a model server has it."""
-    preset = default_preset()
-    if preset.engine == Preset.Engine.LOCAL:
-        loaded(preset)
+def _load_serving() -> None:
+    """The models of the indexes that answer, so that no question waits for one that is only being built."""
+    for preset in serving_presets():
+        if preset.engine == Preset.Engine.LOCAL:
+            _logged(loaded, preset)
     _ready.set()

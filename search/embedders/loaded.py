@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
 from django.db import connections
 
@@ -40,6 +41,14 @@ def loaded_soon(preset: Preset) -> Embedder:
     if not _lock(key).locked():
         threading.Thread(target=_remembered, args=[preset], name="load-model", daemon=True).start()
     raise EmbeddingError("The embedding model is being loaded; it takes some seconds.")
+
+
+def let_go(needed: Iterable[Preset]) -> None:
+    """Free the memory of the models that none of these presets has."""
+    kept = {settings_of(preset) for preset in needed}
+    for key in [key for key in _open if key not in kept]:
+        _open.pop(key, None)
+        log.info("%s is used no more; its memory is free.", key.model)
 
 
 def is_loaded(preset: Preset) -> bool:

@@ -1,0 +1,78 @@
+"""Which models the embed worker holds: those that answer from the start, others as long as an index needs them."""
+
+import pytest
+
+from kb.models import KnowledgeBase
+from search import lane_server
+from search.embedders import loaded as embedders
+from search.generations import serving_presets, used_presets
+from search.models import Index, Preset
+from tests.search.library import make_index, make_preset
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the models that are opened, by an engine that only remembers."""
+    names: list[str] = []
+    monkeypatch.setattr(embedders, "open_embedder", lambda settings: names.append(settings.model) or object())
+    monkeypatch.setattr(embedders, "_open", {})
+    monkeypatch.setattr("search.generations.default_preset", lambda: make_preset(4))
+    return names
+
+
+def base(name: str) -> KnowledgeBase:
+    return KnowledgeBase.objects.create(name=name)
+
+
+def index(name: str, preset: Preset, state: str = Index.State.SERVING) -> Index:
+    made = make_index(base(name), preset=preset)
+    Index.objects.filter(pk=made.pk).update(state=state)
+    return made
+
+
+@pytest.mark.django_db
+def test_a_worker_that_starts_loads_what_answers_and_not_what_is_being_built(opened):
+    index("one", make_preset(8))
+    index("two", make_preset(16), Index.State.BUILDING)
+    index("three", make_preset(32), Index.State.PREVIOUS)
+    lane_server._load_serving()
+    assert opened == ["test-8"]
+
+
+@pytest.mark.django_db
+def test_the_model_of_most_knowledge_bases_comes_first(opened):
+    for name, dimension in (("one", 8), ("two", 16), ("three", 16)):
+        index(name, make_preset(dimension))
+    assert [preset.dimension for preset in serving_presets()] == [16, 8]
+
+
+@pytest.mark.django_db
+def test_without_an_index_the_installations_model_is_loaded(opened):
+    lane_server._load_serving()
+    assert opened == ["test-4"]
+
+
+@pytest.mark.django_db
+def test_a_model_that_cannot_be_loaded_holds_up_no_other(opened, monkeypatch):
+    def broken(settings):
+        if settings.model == "test-16":
+            raise embedders.EmbeddingError("It is not on this machine.", permanent=True)
+        opened.append(settings.model)
+
+    monkeypatch.setattr(embedders, "open_embedder", broken)
+    for name, dimension in (("one", 16), ("two", 16), ("three", 8)):
+        index(name, make_preset(dimension))
+    lane_server._load_serving()
+    assert opened == ["test-8"]
+
+
+@pytest.mark.django_db
+def test_a_model_leaves_the_memory_when_no_index_needs_it_any_more(opened):
+    kept, gone = index("one", make_preset(8)), index("two", make_preset(16), Index.State.PREVIOUS)
+    for each in (kept, gone):
+        embedders.loaded(each.preset)
+    embedders.let_go(used_presets())
+    assert embedders.is_loaded(gone.preset)
+    Index.objects.filter(pk=gone.pk).update(state=Index.State.RETIRED)
+    embedders.let_go(used_presets())
+    assert (embedders.is_loaded(kept.preset), embedders.is_loaded(gone.preset)) == (True, False)
