@@ -46,8 +46,10 @@ def askable(run: EvaluationRun) -> tuple[list[Question], dict[int, tuple[Target,
     return [one for one in questions if one.pk in targets], targets
 
 
-def ways_of(tuning: Tuning) -> dict[str, tuple[str, Tuning]]:
-    """Way of searching -> the mode and the numbers it is asked with."""
+def ways_of(tuning: Tuning, *, chat_only: bool = False) -> dict[str, tuple[str, Tuning]]:
+    """Way of searching -> the mode and the numbers it is asked with; only the one that chat takes, where asked for."""
+    if chat_only:
+        return {"reranked" if tuning.rerank else "hybrid": ("hybrid", tuning)}
     plain = replace(tuning, rerank=None)
     ways = {"vector": ("vector", plain), "keyword": ("keyword", plain), "hybrid": ("hybrid", plain)}
     return {**ways, "reranked": ("hybrid", tuning)} if tuning.rerank else ways
@@ -59,7 +61,7 @@ def ask_saved(run: EvaluationRun, worker: str) -> bool:
     Raises EvaluationError where nothing can be measured, LeaseLost where the run is no longer this worker's.
     """
     questions, targets = askable(run)
-    ways = ways_of(tuning_from(run.tuning))
+    ways = ways_of(tuning_from(run.tuning), chat_only=run.reason == EvaluationRun.Reason.SETTINGS)
 
     def ask(question: Question) -> dict[str, Any]:
         return _answer(run, question, targets[question.pk], ways)
@@ -139,5 +141,6 @@ def _results(run: EvaluationRun, ways: Sequence[str]) -> dict[str, dict]:
         results[way] = {**means([row["values"] for row in rows]), "milliseconds": took}
     assert run.index is not None
     chunks = IndexedDocument.objects.filter(index=run.index).aggregate(n=Sum("chunks"))["n"] or 0
-    results["vector"]["bytes"] = chunks * run.index.dimension * 4
+    for way in {"vector"}.intersection(results):
+        results[way]["bytes"] = chunks * run.index.dimension * 4
     return results

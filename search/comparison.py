@@ -31,6 +31,8 @@ NOWHERE = 1000  # the place of what was not found
 class Row:
     """A measure in a way of searching: its means before and after over the questions in common.
 
+    The way of chat may be another before; `way` is that of after.
+
     `chance` is the share of cases in which it would fall so far by mere chance.
     """
 
@@ -93,14 +95,19 @@ def compare(before: EvaluationRun, after: EvaluationRun) -> Comparison:
     old = {one["question"]: one["ways"] for one in before.answers}
     shared = [one for one in after.answers if one["question"] in old]
     pairs = [(old[one["question"]], one["ways"]) for one in shared]
-    ways = [way for way in before.results if way in after.results]
     first, second = chat_way(before), chat_way(after)
+    ways = [(way, way) for way in before.results if way in after.results and way != second]
     changes = [
         Change(one["question"], one["text"], first_rank(past.get(first)), first_rank(one["ways"].get(second)))
         for one, (past, _now) in zip(shared, pairs, strict=True)
     ]
     return Comparison(
-        rows=tuple(row for way in ways for name in MEASURES if (row := _row(pairs, name, way, way))),
+        rows=tuple(
+            row
+            for one, other in [*ways, (first, second)]
+            for name in MEASURES
+            if (row := _row(pairs, name, one, other))
+        ),
         verdict=tuple(row for name in DECIDE if (row := _row(pairs, name, first, second))),
         better=tuple(one for one in changes if _place(one.after) < _place(one.before)),
         worse=tuple(one for one in changes if _place(one.after) > _place(one.before)),

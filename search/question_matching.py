@@ -20,7 +20,8 @@ class Matcher:
     """The documents of one knowledge base by what people call them: path, file name, title, or what they say."""
 
     def __init__(self, knowledge_base: KnowledgeBase) -> None:
-        self.knowledge_base, self._looks, self._text = knowledge_base, 0, ("", "")
+        self.knowledge_base, self._looks = knowledge_base, 0
+        self._text: tuple[UUID | None, str] = (None, "")
         self._names: defaultdict[str, list[UUID]] = defaultdict(list)
         living = Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None).order_by("created_at", "pk")
         for pk, folder, name, title in living.values_list("pk", "folder", "name", "title"):

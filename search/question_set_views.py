@@ -19,6 +19,7 @@ from kb.request import Request
 from search.evaluation_forms import ImportForm, QuestionForm, SetForm
 from search.evaluation_views import overview
 from search.models import Message, Question, QuestionSet, Relevant
+from search.passage import Passage
 from search.question_files import MOST_CHARACTERS, QuestionFileError
 from search.question_sets import add_relevant, as_jsonl, complete, import_file, keep, keep_from_message, write_beir
 from search.retrieve import retrieve
@@ -112,7 +113,7 @@ def candidates(request: Request, pk) -> HttpResponse:
 def _candidates(request: Request, knowledge_base: KnowledgeBase) -> dict:
     asked = request.POST if request.method == "POST" else request.GET
     question, named = asked.get("question", "").strip(), asked.get("document", "").strip()[:200]
-    found = ()
+    found: tuple[Passage, ...] = ()
     if question:
         found = retrieve(question[:MOST_CHARACTERS], knowledge_bases=[knowledge_base], limit=CANDIDATES).passages
     living = Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None)
@@ -197,7 +198,7 @@ def question_set_rename(request: Request, pk, question_set: int) -> HttpResponse
     if form.is_valid():
         form.save()
     else:
-        messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
     return redirect("question_set", pk=pk, question_set=question_set)
 
 

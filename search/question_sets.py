@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from kb.models import Document, KnowledgeBase, User
 from search.models import Message, Question, QuestionSet, Relevant
-from search.question_files import Asked, Wanted, read
+from search.question_files import Asked, Read, Wanted, read
 from search.question_matching import Matcher
 from search.relevance import Place, text_of
 
@@ -78,7 +78,7 @@ def keep_from_message(message: Message, *, knowledge_bases: Iterable[KnowledgeBa
     places: dict = {}
     for citation in cited.order_by("number"):
         if citation.document and citation.document.knowledge_base_id in allowed:
-            found = Place(citation.document_id, citation.start, citation.end)
+            found = Place(citation.document.pk, citation.start, citation.end)
             places.setdefault(citation.document.knowledge_base_id, []).append((found, 1))
     text = message.searched or message.question
     with transaction.atomic():
@@ -89,11 +89,15 @@ def keep_from_message(message: Message, *, knowledge_bases: Iterable[KnowledgeBa
 
 
 def import_file(knowledge_base: KnowledgeBase, file: IO[bytes], *, name: str, set_name: str, user: User) -> Imported:
-    """Save the questions of a CSV, JSONL or BEIR file. Raises QuestionFileError, having saved nothing.
+    """The same of a CSV, JSONL or BEIR file. Raises QuestionFileError, having saved nothing."""
+    return import_questions(knowledge_base, read(file, name), set_name=set_name, user=user)
+
+
+def import_questions(knowledge_base: KnowledgeBase, content: Read, *, set_name: str, user: User) -> Imported:
+    """Save questions with the documents that they name.
 
     A question whose documents were not found is saved without them, to be completed by hand.
     """
-    content = read(file, name)
     matcher = Matcher(knowledge_base)
     faults, rows = list(content.faults), []
     for asked in content.asked:
@@ -102,9 +106,40 @@ def import_file(knowledge_base: KnowledgeBase, file: IO[bytes], *, name: str, se
         faults += wrong
     with transaction.atomic():
         question_set = set_named(knowledge_base, set_name, user)
-        for asked, places in rows:
-            keep(question_set, asked.question, places, "uploaded")
+        _keep_all(question_set, [(asked.question, places) for asked, places in rows], matcher)
     return Imported(question_set, len(rows), sum(bool(places) for _asked, places in rows), tuple(faults))
+
+
+def _keep_all(question_set: QuestionSet, rows: Sequence[tuple[str, list[tuple[Place, int]]]], matcher: Matcher) -> None:
+    """As `keep`, for many in four queries."""
+    known = set(question_set.questions.values_list("text", flat=True))
+    Question.objects.bulk_create(
+        [
+            Question(question_set=question_set, text=text, origin="uploaded")
+            for text, _places in rows
+            if text not in known
+        ],
+        batch_size=500,
+    )
+    numbers = dict(question_set.questions.values_list("text", "pk"))
+    there = Relevant.objects.filter(question__question_set=question_set)
+    have = set(there.values_list("question", "document", "start", "end"))
+    wanted = {
+        (numbers[text], place.document_id, place.start, place.end): (place, grade)
+        for text, places in rows
+        for place, grade in places
+    }
+    Relevant.objects.bulk_create(
+        [
+            Relevant(
+                question_id=key[0], document_id=key[1], start=key[2], end=key[3], grade=grade,
+                quote="" if place.start is None else matcher.quote(place),
+            )
+            for key, (place, grade) in wanted.items()
+            if key not in have
+        ],
+        batch_size=500,
+    )  # fmt: skip
 
 
 def _placed(asked: Asked, matcher: Matcher) -> tuple[list[tuple[Place, int]], list[str]]:

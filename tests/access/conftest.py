@@ -48,7 +48,8 @@ def world(alice, bob, charlie, handbook):
     question = Question.objects.create(question_set=question_set, text=f"How long, {CANARY}?")
     Relevant.objects.create(question=question, document=chunk.document)
     run = EvaluationRun.objects.create(
-        knowledge_base=handbook, question_set=question_set, label=CANARY, state="done", results=RESULTS,
+        knowledge_base=handbook, question_set=question_set, label=CANARY, state="done", reason="settings",
+        results=RESULTS,
         answers=[{"question": question.pk, "text": question.text, "grades": [1], "ways": ANSWERS}],
     )  # fmt: skip
     token = f"token-{CANARY}"

@@ -1,0 +1,116 @@
+"""Ask the saved questions and say how well they are answered: `manage.py evaluate KNOWLEDGE_BASE`."""
+
+import json
+import time
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from kb.models import KnowledgeBase
+from search import evaluate
+from search.comparison import chat_way
+from search.evaluation_pages import lines_of, measure_name
+from search.measures import MEASURES
+from search.models import EvaluationRun, QuestionSet
+
+SHOWN = ("recall@1", "recall@5", "recall@10", "mrr@10", "ndcg@10")
+UNFINISHED = (EvaluationRun.State.QUEUED, EvaluationRun.State.RUNNING)
+BELOW, NOT_MEASURED = 1, 2  # exit codes
+
+
+class Command(BaseCommand):
+    help = "Asks a knowledge base's saved questions and prints recall, MRR and nDCG. Exit code 1: below what was asked."
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("knowledge_base", help="its name or id")
+        parser.add_argument("--set", dest="question_set", help="the name of one set of questions; else all are asked")
+        parser.add_argument("--json", action="store_true", help="print the results as JSON")
+        parser.add_argument(
+            "--fail-below", action="append", default=[], metavar="recall@5=0.9",
+            help="exit with 1 where the way of chat has less; may be given several times",
+        )  # fmt: skip
+        parser.add_argument(
+            "--fail-when-worse", action="store_true", help="exit with 1 where it is worse than the evaluation before"
+        )
+
+    def handle(self, **options) -> None:
+        limits = dict(_limit(said) for said in options["fail_below"])
+        base = _knowledge_base(options["knowledge_base"])
+        question_set = _question_set(base, options["question_set"])
+        before = _before(base, question_set)
+        run = self._measured(evaluate.start(base, question_set=question_set, label="manage.py evaluate"))
+        self.stdout.write(json.dumps(_as_json(run), indent=2) if options["json"] else _as_text(run))
+        faults = _below(run, limits)
+        if options["fail_when_worse"] and before and (comparison := evaluate.compare(before, run)).is_worse:
+            faults += comparison.sentences
+        if faults:
+            raise CommandError(" ".join(faults), returncode=BELOW)
+
+    def _measured(self, run: EvaluationRun) -> EvaluationRun:
+        """Done here, unless a worker was quicker, which is waited for."""
+        while run.state in UNFINISHED:
+            evaluate.run(run.pk)
+            run.refresh_from_db()
+            if run.state == EvaluationRun.State.RUNNING or run.error:
+                time.sleep(1)
+        if run.state != EvaluationRun.State.DONE:
+            raise CommandError(run.error or f"The evaluation was {run.state}.", returncode=NOT_MEASURED)
+        return run
+
+
+def _limit(said: str) -> tuple[str, float]:
+    name, _, value = said.partition("=")
+    try:
+        if name in MEASURES:
+            return name, float(value)
+    except ValueError:
+        pass
+    raise CommandError(f"{said!r} is not like recall@5=0.9; the measures are {', '.join(MEASURES)}.", returncode=2)
+
+
+def _knowledge_base(said: str) -> KnowledgeBase:
+    living = KnowledgeBase.objects.filter(deleted_at=None)
+    try:
+        found = list(living.filter(pk=UUID(said)))
+    except ValueError:
+        found = list(living.filter(name=said))
+    if len(found) != 1:
+        problem = "There are several knowledge bases" if found else "There is no knowledge base"
+        raise CommandError(f"{problem} called {said!r}.", returncode=NOT_MEASURED)
+    return found[0]
+
+
+def _question_set(base: KnowledgeBase, name: str | None) -> QuestionSet | None:
+    if not name:
+        return None
+    found = base.question_sets.filter(name=name).first()
+    if found is None:
+        raise CommandError(f"There is no set of questions called {name!r} in it.", returncode=NOT_MEASURED)
+    return found
+
+
+def _before(base: KnowledgeBase, question_set: QuestionSet | None) -> EvaluationRun | None:
+    reasons = (EvaluationRun.Reason.ASKED, EvaluationRun.Reason.SCHEDULED)
+    runs = base.evaluation_runs.filter(question_set=question_set, state=EvaluationRun.State.DONE, reason__in=reasons)
+    return runs.order_by("-created_at").first()
+
+
+def _below(run: EvaluationRun, limits: dict[str, float]) -> list[str]:
+    found = run.results[chat_way(run)]
+    return [
+        f"{name} is {found[name]['value']:.3f}, below {limit:g}."
+        for name, limit in limits.items()
+        if found[name]["value"] < limit
+    ]
+
+
+def _as_json(run: EvaluationRun) -> dict:
+    return {"id": str(run.pk), "questions": len(run.answers), "chat": chat_way(run), "results": run.results}
+
+
+def _as_text(run: EvaluationRun) -> str:
+    rows = [f"{'':10}" + "".join(f"{measure_name(name):>22}" for name in SHOWN) + f"{'ms':>8}"]
+    for line in lines_of(run, SHOWN):
+        figures = (f"{one['value']:.3f} ({one['low']:.2f}-{one['high']:.2f})" for one in line.figures)
+        rows.append(f"{line.way:10}" + "".join(f"{figure:>22}" for figure in figures) + f"{line.p50 or 0:8.1f}")
+    return "\n".join([f"{len(run.answers)} questions, with 95 % confidence intervals", *rows])
