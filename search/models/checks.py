@@ -3,12 +3,14 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from kb.models import KnowledgeBase
+
 
 class IndexCheck(models.Model):
     """One check of the derived indexes against the database and the files. The row is also its job.
 
     `findings` holds a dict an index and kind of fault: {"index", "knowledge_base", "where", "kind", "count",
-    "examples"}; `repaired` how many of them were put right.
+    "repaired", "examples"}; `repaired` how many of them were put right.
     """
 
     class State(models.TextChoices):
@@ -25,6 +27,19 @@ class IndexCheck(models.Model):
     checked = models.JSONField(default=dict, help_text=_("how much was looked at"))
     error = models.TextField(_("error"), blank=True)
     asked_by = models.CharField(_("asked for by"), max_length=150, blank=True)
+    knowledge_base = models.ForeignKey(
+        KnowledgeBase, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("knowledge base"),
+        help_text=_("empty: all"),
+    )  # fmt: skip
+    sample = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("how many passages an index are looked up; empty: all")
+    )
+    progress = models.PositiveIntegerField(default=0)
+    progress_total = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(_("asked for"), auto_now_add=True)
     finished_at = models.DateTimeField(_("done"), null=True, blank=True)
 
@@ -35,3 +50,8 @@ class IndexCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def left(self) -> int:
+        """Faults that are there still."""
+        return self.found - self.repaired
