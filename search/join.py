@@ -42,7 +42,7 @@ def _touch(passage: Passage, other: Passage) -> bool:
 
 
 def _one_of(better: Passage, other: Passage) -> Passage:
-    """The place, page and headings of the better one; the text and boxes of both."""
+    """The place, page and headings of the better one; the text, boxes and twins of both."""
     first, second = sorted((better, other), key=lambda one: (one.start, one.end))
     return replace(
         better,
@@ -50,6 +50,8 @@ def _one_of(better: Passage, other: Passage) -> Passage:
         start=first.start,
         end=max(first.end, second.end),
         boxes=tuple(dict.fromkeys((*first.boxes, *second.boxes))),
+        joined=(*better.joined, other.chunk_id, *other.joined),
+        twins=(*better.twins, *other.twins),
     )
 
 

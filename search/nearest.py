@@ -2,27 +2,33 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from django.conf import settings
 
+from kb.models import Chunk
 from search import lane
 from search.models import Index, Preset
 from search.stores import Neighbour, StoreError, open_store
-from search.vectors import shorten
+from search.vectors import of_chunks, shorten
 
 log = logging.getLogger(__name__)
+OVERFETCH = 4  # times as many candidates where full vectors order what short ones found
+MOST_RESCORED = 2000
 AT_ONCE = 8  # collections asked at the same time
 
 
-def nearest_chunks(question: str, indexes: Sequence[Index], limit: int) -> list[Neighbour]:
+def nearest_chunks(
+    question: str, indexes: Sequence[Index], limit: int, *, rescored: Collection[int] = ()
+) -> list[Neighbour]:
     """The best first. Raises EmbeddingError where a question cannot be embedded; a store's failure is made good.
 
-    Similarities of different models cannot be compared: while two are in use, their rankings take turns.
+    Similarities of different models cannot be compared: while two are in use, their rankings take turns. `rescored`
+    are the indexes (their numbers) whose short vectors only find candidates, which the full ones then order.
     """
-    rankings = [_of_one_model(question, group, limit) for group in _by_model(indexes)]
+    rankings = [_of_one_model(question, group, limit, rescored) for group in _by_model(indexes)]
     in_turns = sorted(
         (rank, -one.similarity, one.chunk_id, one) for ranking in rankings for rank, one in enumerate(ranking)
     )
@@ -37,10 +43,21 @@ def _by_model(indexes: Sequence[Index]) -> list[list[Index]]:
     return list(groups.values())
 
 
-def _of_one_model(question: str, indexes: Sequence[Index], limit: int) -> list[Neighbour]:
+def _of_one_model(question: str, indexes: Sequence[Index], limit: int, rescored: Collection[int]) -> list[Neighbour]:
     vector = lane.embed_query(indexes[0].preset, question, indexes[0].query_instruction)
-    found = [one for neighbours in _ask_each(indexes, vector, limit) for one in neighbours]
+    short = {index.pk for index in indexes if index.pk in rescored and index.dimension < index.preset.dimension}
+    depth = min(limit * OVERFETCH, max(limit, MOST_RESCORED)) if short else limit
+    found: list[Neighbour] = []
+    for index, neighbours in zip(indexes, _ask_each(indexes, vector, depth), strict=True):
+        found += _rescored(index, vector, neighbours) if index.pk in short else neighbours
     return sorted(found, key=lambda one: (-one.similarity, one.chunk_id))[:limit]
+
+
+def _rescored(index: Index, vector: np.ndarray, neighbours: Sequence[Neighbour]) -> list[Neighbour]:
+    """The same chunks with their similarity by the full vectors, out of the database."""
+    digests = Chunk.objects.filter(pk__in=[one.chunk_id for one in neighbours]).values_list("pk", "digest")
+    chunk_ids, full = of_chunks(index, list(digests), index.preset.dimension)
+    return [Neighbour(pk, float(similarity)) for pk, similarity in zip(chunk_ids, full @ vector, strict=True)]
 
 
 def _ask_each(indexes: Sequence[Index], vector: np.ndarray, limit: int) -> list[list[Neighbour]]:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,14 +12,17 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Chunk, KnowledgeBase
+from search.arrange import in_turn
 from search.coverage import coverage
 from search.embedders import EmbeddingError
-from search.fuse import Fused, fuse
+from search.explain import Candidate, Evidence, explain
+from search.fuse import Fused, Ranking, fuse, in_order, places_of
 from search.join import join_neighbours
 from search.keywords import Hit, KeywordError, open_keywords
 from search.models import Index
 from search.nearest import nearest_chunks
 from search.passage import Passage
+from search.rerank import rerank
 from search.stores import Neighbour
 from search.tuning import Tuning, tunings_of
 
@@ -44,7 +47,8 @@ KEYWORDS_AWAY = {
 class Retrieval:
     """What was found: passages, best first; sentences for the reader about the search; and how long it took.
 
-    `milliseconds` is the whole, `steps` its parts: "vector", "keyword", "database".
+    `milliseconds` is the whole, `steps` its parts: "vector", "keyword", "document", "database", "rerank".
+    `candidates` say of everything that was looked at what became of it and why, in the order of the fused scores.
     """
 
     passages: tuple[Passage, ...]
@@ -52,6 +56,16 @@ class Retrieval:
     milliseconds: float
     mode: str
     steps: dict[str, float] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How much each leg counts: the constant of reciprocal rank fusion, and the weights beside words, which weigh 1."""
+
+    rank_constant: int
+    vector: float
+    document: float
 
 
 def retrieve(
@@ -75,8 +89,11 @@ def retrieve(
     asked = _serving(wanted) if indexes is None else _among(wanted, indexes)
     tunings = tunings_of({index.knowledge_base_id for index in asked}, tuning)
     search = _Search(question.strip()[:MOST_CHARACTERS], asked, tunings, mode)
-    passages = search.passages(limit) if search.indexes and search.question else []
-    return Retrieval(tuple(passages), tuple(search.notes), sum(search.steps.values()), mode, dict(search.steps))
+    passages, candidates = search.run(limit) if search.indexes and search.question else ([], ())
+    return Retrieval(
+        tuple(passages), tuple(search.notes), sum(search.steps.values()), mode, dict(search.steps),
+        candidates,
+    )  # fmt: skip
 
 
 def _serving(wanted: Sequence[UUID]) -> list[Index]:
@@ -100,29 +117,40 @@ class _Search:
         self.question, self.indexes, self.tunings, self.mode = question, indexes, tunings, mode
         self.notes: list[str] = []
         self.steps: defaultdict[str, float] = defaultdict(float)
+        self._coverages: dict[int, float] = {}
 
-    def passages(self, limit: int) -> list[Passage]:
+    def run(self, limit: int) -> tuple[list[Passage], tuple[Candidate, ...]]:
         """Searched deeper once, where too few of the candidates are still there to be shown."""
-        found: list[Passage] = []
+        evidence, ordered, found = Evidence(), list[Passage](), list[Passage]()
         first = max(tuning.candidates for tuning in self.tunings.values())
         for depth in (first, DEEPER * first):
             self.notes.clear()
-            near, hits = self._near(depth), self._hits(depth)
-            fused = self._fused(near, hits)
-            most = max(depth // 2, 4 * limit)
-            candidates = {one.item for ranking in fused.values() for one in ranking[:most]}
-            chunks = self._chunks(candidates)
-            found = self._joined(self._ranked(fused, chunks), chunks, near, limit)
-            if len(found) >= limit or len(chunks) == len(candidates):
+            evidence = self._evidence(depth, max(depth // 2, 4 * limit))
+            ordered = in_turn(evidence.ranked, self.tunings)
+            found = join_neighbours(ordered, limit)
+            if len(found) >= limit or len(evidence.ranked) == len(evidence.considered):
                 break
-        return found
+        return found, explain(found, ordered, evidence)
+
+    def _evidence(self, depth: int, most: int) -> Evidence:
+        """What the legs bring, the best `most` of it loaded, weighed again with their documents, and reranked."""
+        near, hits, about = self._near(depth), self._hits(depth), self._about(depth)
+        legs = {"vector": self._meanings(near), "keyword": Ranking.of((hit.chunk_id, hit.score) for hit in hits)}
+        considered = {one.item for way in self._ways() for one in self._fused(legs, way)[:most]}
+        chunks = self._chunks(considered)
+        legs["document"] = Ranking.at({pk: about[c.document_id] for pk, c in chunks.items() if c.document_id in about})
+        similarities = {one.chunk_id: one.similarity for one in near}
+        ranked = [passage_of(chunks[one.item], one, similarities) for one in self._weighed(legs, chunks)]
+        keyword_scores = {hit.chunk_id: hit.score for hit in hits}
+        return Evidence(tuple(self._reranked(ranked)), considered, keyword_scores)
 
     def _near(self, depth: int) -> list[Neighbour]:
         if self.mode == "keyword":
             return []
         with self._timed("vector"):
             try:
-                return nearest_chunks(self.question, self.indexes, depth)
+                rescored = [one.pk for one in self.indexes if self.tunings[one.knowledge_base_id].rescore]
+                return nearest_chunks(self.question, self.indexes, depth, rescored=rescored)
             except EmbeddingError:
                 log.exception("The question could not be embedded.")
                 self.notes.append(str(EMBEDDING_AWAY[self.mode]))
@@ -139,33 +167,63 @@ class _Search:
                 self.notes.append(str(KEYWORDS_AWAY[self.mode]))
                 return []
 
-    def _fused(self, near: Sequence[Neighbour], hits: Sequence[Hit]) -> dict[tuple[int, float], list[Fused]]:
-        """All candidates by each way of weighing that is in use: a constant, and the weight of meanings."""
-        legs = {"vector": [one.chunk_id for one in near], "keyword": [hit.chunk_id for hit in hits]}
-        ways = {self._way(index) for index in self.indexes}
-        alone = not near or not hits
-        return {(k, weight): fuse(legs, {"vector": 1.0 if alone else weight}, k=k) for k, weight in sorted(ways)}
+    def _about(self, depth: int) -> dict[UUID, int]:
+        """The place (from 1) of each document that is about the question, where a knowledge base asks for that."""
+        asked = [one for one in self.indexes if self.tunings[one.knowledge_base_id].document_weight > 0]
+        if self.mode != "hybrid" or not asked:
+            return {}
+        from search.route import documents_about
 
-    def _way(self, index: Index) -> tuple[int, float]:
+        with self._timed("document"):
+            try:
+                return {one.document_id: one.rank for one in documents_about(self.question, asked, depth)}
+            except EmbeddingError:  # the vector leg has said so
+                return {}
+
+    def _meanings(self, near: Sequence[Neighbour]) -> Ranking:
+        """Similarities of two models do not compare: then places alone count."""
+        if len({index.preset_id for index in self.indexes}) > 1:
+            return Ranking.at(places_of(one.chunk_id for one in near))
+        return Ranking.of((one.chunk_id, one.similarity) for one in near)
+
+    def _ways(self) -> list[Weighing]:
+        return list(dict.fromkeys(self._way(index) for index in self.indexes))
+
+    def _way(self, index: Index) -> Weighing:
         """Meanings count less, and soon nothing, the more of the question the model cannot read."""
         tuning = self.tunings[index.knowledge_base_id]
-        read = coverage(index.preset, self.question) if self.mode == "hybrid" else 1.0
-        return tuning.rank_constant, tuning.vector_weight * read**COVERAGE_POWER
+        read = self._read(index) if self.mode == "hybrid" else 1.0
+        meanings = read**COVERAGE_POWER
+        return Weighing(tuning.rank_constant, tuning.vector_weight * meanings, tuning.document_weight * meanings)
 
-    def _ranked(self, fused: Mapping[tuple[int, float], Sequence[Fused]], chunks: dict[int, Chunk]) -> list[Fused]:
+    def _read(self, index: Index) -> float:
+        if index.preset_id not in self._coverages:
+            self._coverages[index.preset_id] = coverage(index.preset, self.question)
+        return self._coverages[index.preset_id]
+
+    def _fused(self, legs: Mapping[str, Ranking], way: Weighing) -> list[Fused]:
+        """All candidates by one way of weighing; a leg that is alone has its whole weight."""
+        alone = sum(bool(legs[leg].places) for leg in ("vector", "keyword")) < 2
+        weights = {"vector": 1.0 if alone else way.vector, "document": way.document}
+        return fuse(legs, weights, k=way.rank_constant)
+
+    def _weighed(self, legs: Mapping[str, Ranking], chunks: Mapping[int, Chunk]) -> list[Fused]:
         """The candidates that are still there, each with the score that its own knowledge base gives it.
 
         Both legs rank all knowledge bases together, and a score is 1 for what is first in each of them, whatever the
         constants: so the scores of knowledge bases with different settings can stand in one list.
         """
         of = {index.knowledge_base_id: self._way(index) for index in self.indexes}
-        ranked = [
-            one
-            for way, ranking in fused.items()
-            for one in ranking
-            if one.item in chunks and of[chunks[one.item].document.knowledge_base_id] == way
-        ]
-        return sorted(ranked, key=lambda one: (-one.score, min(one.ranks.values()), one.item))
+        ways = {pk: of[chunk.document.knowledge_base_id] for pk, chunk in chunks.items()}
+        return in_order(one for way in self._ways() for one in self._fused(legs, way) if ways.get(one.item) == way)
+
+    def _reranked(self, passages: list[Passage]) -> list[Passage]:
+        if self.mode != "hybrid" or not any(tuning.rerank for tuning in self.tunings.values()):
+            return passages
+        with self._timed("rerank"):
+            ordered, notes = rerank(self.question, passages, self.tunings)
+        self.notes += notes
+        return ordered
 
     def _chunks(self, candidates: Iterable[Any]) -> dict[int, Chunk]:
         """The candidates that are in these indexes, by the database: rights and deletions are decided here again."""
@@ -178,22 +236,6 @@ class _Search:
                 document__deleted_at=None,
             )
             return {chunk.pk: chunk for chunk in chunks.select_related("document")}
-
-    def _joined(self, fused, chunks: dict[int, Chunk], near: Sequence[Neighbour], limit: int) -> list[Passage]:
-        similarities = {one.chunk_id: one.similarity for one in near}
-        ranked = [passage_of(chunks[one.item], one, similarities) for one in fused]
-        return join_neighbours(self._in_turn(ranked), limit)
-
-    def _in_turn(self, passages: Sequence[Passage]) -> list[Passage]:
-        """No document fills the list: its passages beyond the first few come after those of the others."""
-        seen: Counter = Counter()
-        within: list[Passage] = []
-        beyond: list[Passage] = []
-        for passage in passages:
-            seen[passage.document_id] += 1
-            most = self.tunings[passage.knowledge_base_id].passages_a_document
-            (within if seen[passage.document_id] <= most else beyond).append(passage)
-        return within + beyond
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
@@ -220,4 +262,7 @@ def passage_of(chunk: Chunk, fused: Fused, similarities: dict[int, float]) -> Pa
         score=fused.score,
         ranks=fused.ranks,
         similarity=similarities.get(chunk.pk),
+        shares=fused.shares,
+        context=chunk.context,
+        is_superseded=chunk.document.superseded_by_id is not None,
     )

@@ -44,12 +44,17 @@ def store(preset: Preset, digests: Sequence[str], vectors: np.ndarray, tokens: I
     )
 
 
-def of_chunks(index: Index, chunks: Sequence[tuple[int, str]]) -> tuple[list[int], np.ndarray]:
-    """Ids and (n, index.dimension) vectors of these (chunk id, digest) pairs, as far as they are embedded."""
+def of_chunks(
+    index: Index, chunks: Sequence[tuple[int, str]], dimension: int | None = None
+) -> tuple[list[int], np.ndarray]:
+    """Ids and (n, dimension) vectors of these (chunk id, digest) pairs, as far as they are embedded.
+
+    The dimension is the index's, if no other is asked for.
+    """
     digests = list({digest for _, digest in chunks})
     found: dict[str, bytes | memoryview] = {}
     for first in range(0, len(digests), 500):  # SQLite takes a bounded number of variables
         part = Vector.objects.filter(preset=index.preset_id, digest__in=digests[first : first + 500])
         found.update(part.values_list("digest", "data"))
     have = [(pk, found[digest]) for pk, digest in chunks if digest in found]
-    return [pk for pk, _ in have], decode([data for _, data in have], index.dimension)
+    return [pk for pk, _ in have], decode([data for _, data in have], dimension or index.dimension)
