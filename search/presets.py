@@ -82,4 +82,6 @@ def settings_of(preset: Preset) -> EmbeddingSettings:
         api_key=env("KB_EMBEDDING_API_KEY"),
         batch_tokens=preset.batch_tokens,
         device=settings.KB_DEVICE,
+        backend=preset.backend,
+        pooling=preset.pooling,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 BUNDLED = ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2")
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -102,12 +103,36 @@ def tokenizer_named(model: str) -> Tokenizer | EstimatingTokenizer:
     tokenizer = _from_file(folder) or _converted(folder)
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    end_as_asked(tokenizer, folder)
     return tokenizer
 
 
 def _from_file(folder: Path) -> Tokenizer | None:
     file = folder / "tokenizer.json"
     return Tokenizer.from_file(str(file)) if file.exists() else None
+
+
+def end_as_asked(tokenizer: Tokenizer, folder: Path) -> None:
+    """Put the end token behind every text where tokenizer_config.json asks for it and tokenizer.json does not know.
+
+    E5-Mistral is published so, and takes its vector from that token; transformers 5 no longer reads the request.
+    """
+    config = _json(folder / "tokenizer_config.json")
+    end, begin = _token(config.get("eos_token")), _token(config.get("bos_token"))
+    ids = tokenizer.encode("a").ids
+    if not config.get("add_eos_token") or tokenizer.token_to_id(end) in (None, ids[-1]):
+        return
+    has_begin = bool(begin) and ids[0] == tokenizer.token_to_id(begin)
+    special = [begin, end] if has_begin else [end]
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"{begin} $A {end}" if has_begin else f"$A {end}",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in special],
+    )
+
+
+def _token(said: Any) -> str:
+    """The token, which is named or described."""
+    return said.get("content", "") if isinstance(said, dict) else said or ""
 
 
 def _converted(folder: Path) -> Tokenizer:
@@ -120,7 +145,10 @@ def _converted(folder: Path) -> Tokenizer:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model's own files say about it; the instructions are those that they name "query" and "document"."""
+    """What a model's own files say about it.
+
+    The instructions are those that they name "query" (in E5-Mistral's: "web_search_query") and "document".
+    """
 
     dimension: int
     max_tokens: int
@@ -139,7 +167,7 @@ def facts_of(model: str) -> ModelFacts | None:
     return ModelFacts(
         dimension=_dimension(folder, config),
         max_tokens=min(sentence.get("max_seq_length") or positions, positions),
-        query_instruction=prompts.get("query", ""),
+        query_instruction=prompts.get("query", prompts.get("web_search_query", "")),
         document_instruction=prompts.get("document", prompts.get("passage", "")),
     )
 

@@ -5,6 +5,7 @@ import tempfile
 
 os.environ.setdefault("KB_DATA", tempfile.mkdtemp(prefix="lectern-test-"))
 os.environ.setdefault("KB_ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
+os.environ.setdefault("KB_CONVERT_AFTER", "0")  # no test waits for it, and none wants it beside it
 
 from kb.settings import *  # noqa: F403
 

@@ -27,6 +27,8 @@ class EmbeddingSettings:
     api_key: str = ""
     batch_tokens: int = 0
     device: str = ""
+    backend: str = "auto"
+    pooling: str = ""
 
 
 class EmbeddingError(Exception):

@@ -1,65 +1,64 @@
-"""Embed in this process, with sentence-transformers, on the GPU or else the CPU."""
+"""Embed in this process: on the GPU, or on the CPU by the backend that the preset names."""
 
-import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import torch
 from django.conf import settings as installation
-from sentence_transformers import SentenceTransformer
 
 from search.embedders import EmbeddingError, EmbeddingSettings
-from search.embedders.batches import batches
-from search.embedders.rows import unit_rows
-from search.tokenize import BUNDLED, BUNDLED_SHA256, encodable, model_folder
+from search.embedders.converted import Conversion, converted, known
+from search.embedders.device import default_batch_tokens, device_of
 
+__all__ = ["LocalEmbedder", "default_batch_tokens"]
 log = logging.getLogger(__name__)
 
-CPU_BATCH_TOKENS = 2_048
-GPU_BATCH_TOKENS = 65_536
 LATER = 10  # "niceness" of the thread that embeds documents: where cores are few, questions go first
+AUTO, TORCH, OPENVINO, INT8 = "auto", "torch", "openvino", "openvino-int8"
 
 
-def default_batch_tokens(device: str = "") -> int:
-    """Tokens, padding included, that go through the model at once."""
-    return GPU_BATCH_TOKENS if device_of(device).startswith("cuda") else CPU_BATCH_TOKENS
+class Model(Protocol):
+    """What computes. All raise EmbeddingError."""
 
+    def passages(self, texts: list[str]) -> np.ndarray:
+        """(n, dimension) vectors of length 1, with the priority of the thread that asks."""
 
-def device_of(device: str) -> str:
-    """The device that is asked for, or the best that is there."""
-    return device or ("cuda" if torch.cuda.is_available() else "cpu")
+    def questions(self, texts: list[str]) -> np.ndarray:
+        """The same for a few texts, without waiting for passages."""
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """The tokens that the model reads of each text."""
 
 
 class LocalEmbedder:
     """One model, shared by all threads.
 
-    Documents go through it one batch at a time, in a thread of low priority (on a GPU: on a stream of low priority);
-    questions beside them, without waiting for the batch at hand.
+    Documents go through it in a thread of low priority, questions beside them. With the backend "auto" on a CPU,
+    OpenVINO is used once the model is converted and found exact; until then (KB_CONVERT_AFTER seconds from the first
+    start, and as long as the conversion takes) torch embeds.
     """
 
     def __init__(self, settings: EmbeddingSettings) -> None:
         self.settings = settings
-        self.device = device_of(settings.device)
-        self.model = _loaded(settings, self.device)
-        self.budget = installation.KB_BATCH_TOKENS or default_batch_tokens(self.device)
-        self._tokenizing = threading.Lock()  # fast tokenizers that truncate and pad are not safe across threads
+        self.device = "cpu" if settings.backend in (OPENVINO, INT8) else device_of(settings.device)
+        self.model: Model = self._opened()
         self._bulk = ThreadPoolExecutor(1, thread_name_prefix="embed-documents", initializer=_give_way)
-        self._stream = torch.cuda.Stream(priority=-1) if self.device.startswith("cuda") else None
 
     def embed_documents(self, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors of passages; the document instruction is put before each."""
+        if not texts:
+            return np.zeros((0, self.settings.dimension), dtype=np.float32)
         texts = [self.settings.document_instruction + text for text in texts]
-        return self._bulk.submit(self._embed, texts).result()
+        return self._bulk.submit(self.model.passages, texts).result()
 
     def embed_counted(self, texts: list[str]) -> tuple[np.ndarray, list[int]]:
         """The same, and how many tokens of each were read, instruction included."""
-        counts = self.count_tokens([self.settings.document_instruction + text for text in texts]) if texts else []
+        counts = self.count_tokens([self.settings.document_instruction + text for text in texts])
         return self.embed_documents(texts), counts
 
     def embed_query(self, text: str) -> np.ndarray:
@@ -68,96 +67,83 @@ class LocalEmbedder:
 
     def embed_raw(self, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors of a few texts as they are, beside whatever else is being embedded."""
-        with torch.cuda.stream(self._stream) if self._stream else nullcontext():
-            return self._with_less(texts)
+        return self.model.questions(texts)
 
     def count_tokens(self, texts: list[str]) -> list[int]:
-        """The tokens that the model reads of each text: special ones included, at most as many as it can."""
-        with self._tokenizing:
-            ids = self.model.tokenizer(_clean(texts), truncation=True, max_length=self.model.max_seq_length)[
-                "input_ids"
-            ]
-        return [len(row) for row in ids]
+        """The tokens that the model reads of each text as it is: special ones included, at most as many as it can."""
+        return self.model.count_tokens(texts)
 
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        vectors = np.zeros((len(texts), self.settings.dimension), dtype=np.float32)
-        for batch in batches(self.count_tokens(texts), self.budget) if texts else ():
-            vectors[batch] = self._with_less([texts[index] for index in batch])
-        return vectors
+    def _opened(self) -> Model:
+        if self.device != "cpu" or self.settings.backend == TORCH:
+            return _torch(self.settings, self.device)
+        return self._best() if self.settings.backend == AUTO else self._openvino(self.settings.backend)
 
-    def _with_less(self, texts: list[str]) -> np.ndarray:
-        """The vectors, by halves where the memory does not suffice."""
+    def _best(self) -> Model:
+        """The fastest of the exact ones: OpenVINO if it is known to be that, else torch while this is found out."""
+        found = known(self.settings, OPENVINO)
+        if found and found.problem:
+            return self._exact_instead(found)
+        if found:
+            return self._openvino(OPENVINO)
+        model = _torch(self.settings, self.device)
+        _later(self._convert)
+        return model
+
+    def _openvino(self, backend: str) -> Model:
+        """The converted model; torch where it would have been as exact. Raises EmbeddingError."""
         try:
-            return self._forward(texts)
-        except torch.OutOfMemoryError as error:
-            if len(texts) == 1:
-                message = "A passage does not fit into the memory of the device that embeds."
-                raise EmbeddingError(message, permanent=True) from error
-        log.warning("%d texts did not fit into the device's memory at once; going on by halves.", len(texts))
-        torch.cuda.empty_cache()
-        half = len(texts) // 2
-        return np.concatenate([self._with_less(texts[:half]), self._with_less(texts[half:])])
+            folder, found = converted(self.settings, backend)
+        except FileNotFoundError:
+            message = f"The embedding model {self.settings.model} is not on this machine."
+            raise EmbeddingError(message, permanent=True) from None
+        if not found.problem:
+            return _openvino(folder, self.settings)
+        if backend == INT8:
+            message = f"{self.settings.model} cannot be run with 8-bit numbers. {found.problem}"
+            raise EmbeddingError(message, permanent=True)
+        return self._exact_instead(found)
 
-    def _forward(self, texts: list[str]) -> np.ndarray:
-        with torch.inference_mode():
-            with self._tokenizing:
-                features = self.model.preprocess(_clean(texts))
-            features = {
-                name: value.to(self.device) if torch.is_tensor(value) else value for name, value in features.items()
-            }
-            vectors = self.model(features)["sentence_embedding"].float().cpu().numpy()
-        return unit_rows(vectors, self.settings.dimension)
+    def _exact_instead(self, found: Conversion) -> Model:
+        log.warning("OpenVINO is not used for %s, but torch. %s", self.settings.model, found.problem)
+        return _torch(self.settings, self.device)
 
-
-def _give_way() -> None:
-    """Threads that torch starts from this one inherit it."""
-    if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LATER)
+    def _convert(self) -> None:
+        """Beside the work, which then goes on with OpenVINO. A failure is remembered and logged; torch stays."""
+        folder, found = converted(self.settings, OPENVINO)
+        if not found.problem:
+            self.model = _openvino(folder, self.settings)
 
 
-def _clean(texts: list[str]) -> list[str]:
-    return [encodable(text) for text in texts]
+def _torch(settings: EmbeddingSettings, device: str) -> Model:
+    from search.embedders.torch_model import TorchModel
+
+    return TorchModel(settings, device, settings.batch_tokens or installation.KB_BATCH_TOKENS)
 
 
-def _loaded(settings: EmbeddingSettings, device: str) -> SentenceTransformer:
-    """The model, from files on this machine alone: weights as safetensors, no code out of the model's folder."""
-    folder = model_folder(settings.model, settings.revision)
-    if folder is None:
-        message = f"The embedding model {settings.model} is not on this machine."
-        raise EmbeddingError(message, permanent=True)
-    if settings.model in BUNDLED:
-        _verify(folder / "model.safetensors", BUNDLED_SHA256)
-    with _as_embedding_error(settings.model):
-        model = SentenceTransformer(
-            str(folder),
-            device=device,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={
-                "use_safetensors": True,
-                "dtype": torch.bfloat16 if device.startswith("cuda") else torch.float32,
-            },
-        )
-    model.eval()
-    model.max_seq_length = settings.max_tokens
-    if model.get_embedding_dimension() != settings.dimension:
-        found = model.get_embedding_dimension()
-        message = f"{settings.model} makes vectors of {found} dimensions, not {settings.dimension}."
-        raise EmbeddingError(message, permanent=True)
+def _openvino(folder: Path, settings: EmbeddingSettings) -> Model:
+    from search.embedders.openvino_model import OpenVinoModel
+
+    model = OpenVinoModel(folder, settings)
+    model.warm()  # and find out here whether its vectors have the dimension
     return model
 
 
-@contextmanager
-def _as_embedding_error(model: str) -> Iterator[None]:
+def _later(work: Callable[[], None]) -> None:
+    """What has just started has something better to do; 0 seconds mean never."""
+    if installation.KB_CONVERT_AFTER:
+        timer = threading.Timer(installation.KB_CONVERT_AFTER, _logged, args=[work])
+        timer.daemon = True
+        timer.start()
+
+
+def _logged(work: Callable[[], None]) -> None:
     try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        log.exception("Loading %s failed", model)
-        raise EmbeddingError(f"The embedding model {model} cannot be loaded: {error}", permanent=True) from error
+        work()
+    except Exception:
+        log.exception("The model could not be converted for OpenVINO; torch goes on.")
 
 
-def _verify(file: Path, sha256: str) -> None:
-    with file.open("rb") as weights:
-        found = hashlib.file_digest(weights, "sha256").hexdigest()
-    if found != sha256:
-        raise EmbeddingError(f"{file} is not the file that it should be (its SHA-256 differs).", permanent=True)
+def _give_way() -> None:
+    """Threads that are started from this one, torch's and OpenVINO's, inherit it."""
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LATER)

@@ -12,36 +12,25 @@ from sentence_transformers import SentenceTransformer
 
 from search.embedders import EmbeddingError, EmbeddingSettings, open_embedder
 from search.embedders.batches import batches
+from search.embedders.device import gpu_batch_tokens
 from search.embedders.local import LocalEmbedder
-from search.tokenize import facts_of
-from tests.search.tiny_models import INSTRUCTION, tiny_qwen3, tiny_xlm_roberta
+from tests.search.test_tiny_models import settings_for
+from tests.search.tiny_models import tiny_qwen3, tiny_xlm_roberta
 
-MINILM = EmbeddingSettings("local", "sentence-transformers/all-MiniLM-L6-v2", "", 384, "", "", 256)
+MINILM = EmbeddingSettings(
+    "local", "sentence-transformers/all-MiniLM-L6-v2", "", 384, "", "", 256, device="cpu", backend="torch"
+)
 TEXTS = ["Who pays for the hotel?", "The train " * 20, "Bills.", "谁来付酒店的钱？", "the hotel \ud800", ""]
-
-
-def settings_for(folder) -> EmbeddingSettings:
-    facts = facts_of(str(folder))
-    return EmbeddingSettings(
-        engine="local",
-        model=str(folder),
-        revision="",
-        dimension=facts.dimension,
-        query_instruction=facts.query_instruction,
-        document_instruction=facts.document_instruction,
-        max_tokens=facts.max_tokens,
-        device="cpu",
-    )
 
 
 @pytest.fixture(scope="module")
 def minilm():
-    return open_embedder(replace(MINILM, device="cpu"))
+    return open_embedder(MINILM)
 
 
 @pytest.fixture(scope="module")
 def qwen3(tmp_path_factory):
-    return LocalEmbedder(settings_for(tiny_qwen3(tmp_path_factory.mktemp("qwen3"))))
+    return LocalEmbedder(settings_for(tiny_qwen3(tmp_path_factory.mktemp("qwen3"), reach=64)))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +45,7 @@ def embedder(request):
 
 def test_vectors_are_those_of_sentence_transformers(embedder):
     texts = TEXTS[:4]
-    theirs = embedder.model.encode(texts, normalize_embeddings=True)
+    theirs = embedder.model.model.encode(texts, normalize_embeddings=True)
     assert np.allclose(embedder.embed_documents(texts), theirs, atol=1e-5)
 
 
@@ -76,20 +65,8 @@ def test_vectors_have_the_dimension_and_length_1(embedder):
 
 def test_small_batches_change_nothing(embedder, monkeypatch):
     whole = embedder.embed_documents(TEXTS)
-    monkeypatch.setattr(embedder, "budget", 8)
+    monkeypatch.setattr(embedder.model, "budget", 8)
     assert np.allclose(embedder.embed_documents(TEXTS), whole, atol=1e-5)
-
-
-def test_the_instruction_stands_before_questions_only(qwen3):
-    question = "who pays for the hotel"
-    assert qwen3.settings.query_instruction == INSTRUCTION
-    assert np.allclose(qwen3.embed_query(question), qwen3.embed_raw([INSTRUCTION + question])[0], atol=1e-6)
-    assert np.allclose(qwen3.embed_documents([question]), qwen3.embed_raw([question]), atol=1e-6)
-    assert not np.allclose(qwen3.embed_query(question), qwen3.embed_documents([question])[0], atol=1e-3)
-
-
-def test_the_reach_is_read_from_the_models_files(minilm, qwen3, xlm_roberta):
-    assert [one.settings.max_tokens for one in (minilm, qwen3, xlm_roberta)] == [256, 64, 64]
 
 
 def test_tokens_are_counted_as_the_model_reads_them(embedder):
@@ -114,7 +91,7 @@ def test_questions_and_documents_at_once(embedder):
 
 def test_too_little_memory_means_smaller_batches(minilm, monkeypatch):
     whole = minilm.embed_documents(TEXTS)
-    forward = minilm.model.forward
+    forward = minilm.model.model.forward
     seen: list[int] = []
 
     def small_device(features, **kwargs):
@@ -123,7 +100,7 @@ def test_too_little_memory_means_smaller_batches(minilm, monkeypatch):
             raise torch.OutOfMemoryError
         return forward(features, **kwargs)
 
-    monkeypatch.setattr(minilm.model, "forward", small_device)
+    monkeypatch.setattr(minilm.model.model, "forward", small_device)
     assert np.allclose(minilm.embed_documents(TEXTS), whole, atol=1e-5)
     assert max(seen) > 2
 
@@ -132,7 +109,7 @@ def test_a_passage_that_never_fits_says_so(minilm, monkeypatch):
     def tiny_device(features, **kwargs):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(minilm.model, "forward", tiny_device)
+    monkeypatch.setattr(minilm.model.model, "forward", tiny_device)
     with pytest.raises(EmbeddingError, match="does not fit") as caught:
         minilm.embed_documents(["one"])
     assert caught.value.permanent
@@ -144,7 +121,7 @@ def test_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
     with (folder / "model.safetensors").open("r+b") as weights:
         weights.seek(-4, 2)
         weights.write(b"\0\0\0\1")
-    monkeypatch.setattr("search.embedders.local.model_folder", lambda model, revision: folder)
+    monkeypatch.setattr("search.embedders.torch_model.model_folder", lambda model, revision: folder)
     with pytest.raises(EmbeddingError, match="SHA-256 differs"):
         LocalEmbedder(MINILM)
 
@@ -174,3 +151,29 @@ def test_batches_hold_texts_of_like_length_within_the_budget():
     found = list(batches(lengths, 210))
     assert found == [[6], [1], [3, 4], [2, 5, 0]]
     assert list(batches([], 100)) == []
+
+
+def test_a_gpus_batch_is_what_fits_into_half_of_its_free_memory():
+    card = 24 * 2**30
+    assert gpu_batch_tokens(card, 1024, 3072) == 65_536
+    assert gpu_batch_tokens(6 * 2**30, 2560, 9728) == 3 * 2**30 // 99_328
+    assert gpu_batch_tokens(2**20, 4096, 12_288) == 2_048
+
+
+def test_the_presets_batch_goes_before_the_installations(settings):
+    settings.KB_BATCH_TOKENS = 300
+    assert LocalEmbedder(MINILM).model.budget == 300
+    assert LocalEmbedder(replace(MINILM, batch_tokens=100)).model.budget == 100
+
+
+def test_the_tokens_that_were_read_come_with_the_vectors(embedder):
+    reads = embedder.settings.max_tokens
+    vectors, counts = embedder.embed_counted(["hotel", "hotel " * 1000])
+    assert np.allclose(vectors, embedder.embed_documents(["hotel", "hotel " * 1000]), atol=1e-6)
+    assert counts == [embedder.count_tokens(["hotel"])[0], reads]
+    assert embedder.embed_counted([])[1] == []
+
+
+def test_the_document_instruction_is_counted_as_read(minilm):
+    with_instruction = LocalEmbedder(replace(MINILM, document_instruction="passage: "))
+    assert with_instruction.embed_counted(["hotel"])[1][0] == minilm.embed_counted(["passage: hotel"])[1][0]

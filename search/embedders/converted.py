@@ -1,0 +1,136 @@
+"""Models converted for OpenVINO: made once, kept in the data folder with what the conversion cost in exactness."""
+
+import fcntl
+import hashlib
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from django.conf import settings as installation
+
+from search.embedders import EmbeddingSettings
+from search.tokenize import model_folder
+
+log = logging.getLogger(__name__)
+
+EXACT = 0.999  # cosine to float32 from which a backend counts as the same
+INT8_LEAST = 0.9  # with less on any sample text, 8-bit numbers do not suit the model
+SECONDS = 3600  # that a conversion may take
+MADE_WITH = ("torch", "transformers", "sentence-transformers", "openvino")
+CONVERSION = "conversion.json"
+FORMAT = 1  # counts changes of what convert.py makes
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of it. `problem` is empty, or a sentence that says why the converted model is not used.
+
+    `cosine_min` and `cosine_mean` compare with float32 in torch, on `texts` held-out sample texts (see samples.py).
+    """
+
+    backend: str
+    cosine_min: float = 0.0
+    cosine_mean: float = 0.0
+    texts: int = 0
+    problem: str = ""
+
+
+def known(settings: EmbeddingSettings, backend: str) -> Conversion | None:
+    """What is known of this model on this backend, without converting anything; None: it was not tried yet."""
+    source = model_folder(settings.model, settings.revision)
+    return _read(folder_of(settings, backend, source)) if source else None
+
+
+def converted(settings: EmbeddingSettings, backend: str) -> tuple[Path, Conversion]:
+    """The converted model's folder and its measure, made now if it is not there yet (minutes for a large model).
+
+    Two processes that ask at once make one. What failed is remembered, and tried again with the next version of a
+    library. Raises FileNotFoundError where the model is not on this machine.
+    """
+    source = model_folder(settings.model, settings.revision)
+    if source is None:
+        raise FileNotFoundError(settings.model)
+    folder = folder_of(settings, backend, source)
+    with _alone(folder):
+        found = _read(folder)
+        if found is None:
+            found = _make(settings, backend, folder)
+    return folder, found
+
+
+def folder_of(settings: EmbeddingSettings, backend: str, source: Path) -> Path:
+    """Named after all that shapes it: the model's files, the pooling, the backend, the libraries."""
+    files = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in source.glob("*.*"))
+    parts = (FORMAT, str(source), files, settings.pooling, backend, [version(name) for name in MADE_WITH])
+    name = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+    return Path(installation.KB_DATA) / "models" / f"{backend}-{name}"
+
+
+def _read(folder: Path) -> Conversion | None:
+    file = folder / CONVERSION
+    return Conversion(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+
+def _make(settings: EmbeddingSettings, backend: str, folder: Path) -> Conversion:
+    """In a folder beside it that takes its name when it is complete."""
+    making = folder.with_suffix(".making")
+    _empty(making)  # a process that was killed may have left it
+    log.info("%s is being converted for OpenVINO.", settings.model)
+    found = _judged(backend, _run(settings, backend, making))
+    if found.problem:
+        _empty(making)
+    (making / CONVERSION).write_text(json.dumps(asdict(found)), encoding="utf-8")
+    making.rename(folder)
+    log.info(
+        "%s is %s: cosine to float32 %.4f at least, %.4f on average; %s", settings.model, backend, found.cosine_min,
+        found.cosine_mean, found.problem or "it is used",
+    )  # fmt: skip
+    return found
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def _run(settings: EmbeddingSettings, backend: str, folder: Path) -> list[float] | str:
+    """The cosines, or the end of what the conversion said when it failed."""
+    order = {"settings": {**asdict(settings), "api_key": ""}, "int8": backend.endswith("int8"), "folder": str(folder)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "search.embedders.convert"], input=json.dumps(order), text=True, check=False,
+            capture_output=True, timeout=SECONDS, cwd=installation.BASE_DIR,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"it took more than {SECONDS} seconds"
+    file = folder / "cosines.json"
+    if done.returncode == 0 and file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    log.warning("Converting %s ended with %d:\n%s", settings.model, done.returncode, done.stderr[-5000:])
+    return (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1][-300:]
+
+
+def _judged(backend: str, cosines: list[float] | str) -> Conversion:
+    if isinstance(cosines, str):
+        return Conversion(backend, problem=f"The conversion failed: {cosines}")
+    least, mean = min(cosines), sum(cosines) / len(cosines)
+    limit = INT8_LEAST if backend.endswith("int8") else EXACT
+    kept = least >= limit  # False for what is no number, too
+    problem = "" if kept else f"It differs too much from the original: a cosine of {least:.4f}, less than {limit}."
+    return Conversion(backend, least, mean, len(cosines), problem)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time converts this."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

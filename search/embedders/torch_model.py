@@ -1,0 +1,185 @@
+"""A model that PyTorch runs: on the GPU in bf16, or on the CPU as it is; loaded by sentence-transformers."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers.utils import is_flash_attn_2_available
+
+from search.embedders import EmbeddingError, EmbeddingSettings
+from search.embedders.batches import batches
+from search.embedders.device import default_batch_tokens, gpu_batch_tokens
+from search.embedders.rows import unit_rows
+from search.tokenize import BUNDLED, BUNDLED_SHA256, encodable, end_as_asked, model_folder
+
+log = logging.getLogger(__name__)
+
+AMPERE = 8  # the first generation of CUDA devices that computes in bf16
+
+
+class TorchModel:
+    """Many threads may use one: questions go beside passages, on a GPU on a stream of higher priority."""
+
+    def __init__(self, settings: EmbeddingSettings, device: str, budget: int = 0) -> None:
+        self.settings, self.device = settings, device
+        self.model = load(settings, device)
+        self.budget = budget or _budget(self.model, device)
+        self._tokenizing = threading.Lock()  # fast tokenizers that truncate and pad are not safe across threads
+        self._stream = torch.cuda.Stream(priority=-1) if device.startswith("cuda") else None
+
+    def passages(self, texts: list[str]) -> np.ndarray:
+        """(n, dimension) vectors, batch by batch."""
+        vectors = np.zeros((len(texts), self.settings.dimension), dtype=np.float32)
+        for batch in batches(self.count_tokens(texts), self.budget):
+            vectors[batch] = self._with_less([texts[index] for index in batch])
+        return vectors
+
+    def questions(self, texts: list[str]) -> np.ndarray:
+        """(n, dimension) vectors of a few texts, beside whatever else is being embedded."""
+        with torch.cuda.stream(self._stream) if self._stream else nullcontext():
+            return self._with_less(texts)
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """The tokens that the model reads of each text: special ones included, at most as many as it can."""
+        if not texts:
+            return []
+        reach = self.model.max_seq_length
+        with self._tokenizing:
+            ids = self.model.tokenizer(_clean(texts), truncation=True, max_length=reach)["input_ids"]
+        return [len(row) for row in ids]
+
+    def _with_less(self, texts: list[str]) -> np.ndarray:
+        """The vectors, by halves where the memory does not suffice."""
+        try:
+            return self._forward(texts)
+        except torch.OutOfMemoryError as error:
+            if len(texts) == 1:
+                message = "A passage does not fit into the memory of the device that embeds."
+                raise EmbeddingError(message, permanent=True) from error
+        log.warning("%d texts did not fit into the device's memory at once; going on by halves.", len(texts))
+        torch.cuda.empty_cache()
+        half = len(texts) // 2
+        return np.concatenate([self._with_less(texts[:half]), self._with_less(texts[half:])])
+
+    def _forward(self, texts: list[str]) -> np.ndarray:
+        with torch.inference_mode():
+            with self._tokenizing:
+                features = self.model.preprocess(_clean(texts))
+            features = {
+                name: value.to(self.device) if torch.is_tensor(value) else value for name, value in features.items()
+            }
+            vectors = self.model(features)["sentence_embedding"].float().cpu().numpy()
+        return unit_rows(vectors, self.settings.dimension)
+
+
+def dtype_of(device: str) -> torch.dtype:
+    """bf16 on a GPU that computes in it, else float32: float16 has too little range for some of the models."""
+    if device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= AMPERE:
+        return torch.bfloat16
+    return torch.float32
+
+
+def attentions(device: str) -> list[str | None]:
+    """Ways to compute attention, best first; None is whatever the architecture has."""
+    has_flash = device.startswith("cuda") and dtype_of(device) == torch.bfloat16 and is_flash_attn_2_available()
+    return [*(["flash_attention_2"] if has_flash else []), "sdpa", None]
+
+
+def load(settings: EmbeddingSettings, device: str) -> SentenceTransformer:
+    """The model, from files on this machine alone: weights as safetensors, no code out of the model's folder.
+
+    Raises EmbeddingError.
+    """
+    folder = model_folder(settings.model, settings.revision)
+    if folder is None:
+        message = f"The embedding model {settings.model} is not on this machine."
+        raise EmbeddingError(message, permanent=True)
+    if settings.model in BUNDLED:
+        _verify(folder / "model.safetensors", BUNDLED_SHA256)
+    with _as_embedding_error(settings.model):
+        model = _opened(folder, device)
+        if settings.pooling:
+            _pool(model, settings)
+    _end_texts(model, folder)
+    model.eval()
+    model.max_seq_length = settings.max_tokens
+    if model.get_embedding_dimension() != settings.dimension:
+        found = model.get_embedding_dimension()
+        message = f"{settings.model} makes vectors of {found} dimensions, not {settings.dimension}."
+        raise EmbeddingError(message, permanent=True)
+    return model
+
+
+def _opened(folder: Path, device: str) -> SentenceTransformer:
+    """With the best attention that works here."""
+    *better, last = attentions(device)
+    for attention in better:
+        try:
+            return _with_attention(folder, device, attention)
+        except (ImportError, ValueError, RuntimeError) as error:
+            log.info("%s is not used for attention: %s", attention, error)
+    return _with_attention(folder, device, last)
+
+
+def _with_attention(folder: Path, device: str, attention: str | None) -> SentenceTransformer:
+    options = {"use_safetensors": True, "dtype": dtype_of(device)}
+    if attention:
+        options["attn_implementation"] = attention
+    model = SentenceTransformer(
+        str(folder), device=device, trust_remote_code=False, local_files_only=True, model_kwargs=options
+    )
+    if attention == "flash_attention_2":
+        model.encode(["Does it run?"])  # kernels that do not fit the device show only now
+    return model
+
+
+def _end_texts(model: SentenceTransformer, folder: Path) -> None:
+    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        end_as_asked(backend, folder)
+
+
+def _pool(model: SentenceTransformer, settings: EmbeddingSettings) -> None:
+    """Put the preset's pooling in the place of the model's own."""
+    for place, module in enumerate(model):
+        if isinstance(module, Pooling):
+            model[place] = Pooling(module.embedding_dimension, settings.pooling, module.include_prompt)
+            return
+    message = f"{settings.model} does not pool its tokens' vectors, so that no pooling can be set."
+    raise EmbeddingError(message, permanent=True)
+
+
+def _budget(model: SentenceTransformer, device: str) -> int:
+    config = getattr(getattr(model[0], "model", None), "config", None)
+    if not device.startswith("cuda") or config is None:
+        return default_batch_tokens(device)
+    free, _ = torch.cuda.mem_get_info(device)
+    hidden = getattr(config, "hidden_size", 1024)
+    return gpu_batch_tokens(free, hidden, getattr(config, "intermediate_size", 4 * hidden))
+
+
+def _clean(texts: list[str]) -> list[str]:
+    return [encodable(text) for text in texts]
+
+
+@contextmanager
+def _as_embedding_error(model: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        log.exception("Loading %s failed", model)
+        raise EmbeddingError(f"The embedding model {model} cannot be loaded: {error}", permanent=True) from error
+
+
+def _verify(file: Path, sha256: str) -> None:
+    with file.open("rb") as weights:
+        found = hashlib.file_digest(weights, "sha256").hexdigest()
+    if found != sha256:
+        raise EmbeddingError(f"{file} is not the file that it should be (its SHA-256 differs).", permanent=True)
