@@ -17,7 +17,7 @@ from ingestion.purge import purge_deleted, sweep_files
 from ingestion.tend import start_generations
 from kb.beats import beat, forget_the_silent
 from kb.models import Document
-from search import evaluation_jobs, evaluation_schedule, organising_due
+from search import check_jobs, evaluation_jobs, evaluation_schedule, organising_due
 from search.audit import mend_indexes
 from search.whole import any_lacking
 
@@ -114,5 +114,6 @@ def tend_evaluations() -> None:
 
 
 STEPS = (
-    free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations, organising_due.sweep,
+    free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations,
+    organising_due.sweep, check_jobs.tend,
 )  # fmt: skip

@@ -38,6 +38,14 @@ def organise(job_id: str) -> None:
     organise.run(job_id)
 
 
+@shared_task(ignore_result=True, time_limit=None)
+def check_index(check_id: str) -> None:
+    """Hold the indexes against the database and the files."""
+    from search import check_jobs
+
+    check_jobs.run(check_id)
+
+
 @worker_ready.connect
 def _begin(sender, **kwargs) -> None:
     """Say that this worker lives; the embed worker also loads its model and opens the query lane."""

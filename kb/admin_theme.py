@@ -87,6 +87,7 @@ UNFOLD = {
                         "icon": "visibility_off",
                         "link": reverse_lazy("admin:search_never_embedded"),
                     },
+                    _page(_("Index checks"), "health_and_safety", "search_indexcheck"),
                 ],
             },
             {

@@ -135,6 +135,13 @@ def check_stores(app_configs, **kwargs) -> list[CheckMessage]:
     return problems + file_in_the_way(uri)
 
 
+@register
+def check_hour(app_configs, **kwargs) -> list[CheckMessage]:
+    if settings.KB_CHECK_HOUR < 24:
+        return []
+    return [Error(f"KB_CHECK_HOUR must be 0 to 23, or -1, not {settings.KB_CHECK_HOUR}.", id="kb.E010")]
+
+
 def file_in_the_way(uri: str) -> list[CheckMessage]:
     """Files of the older Milvus Lite (before 3.0) are no folders, and cannot be opened."""
     folder = milvus_folder(settings.KB_DATA, uri)

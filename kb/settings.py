@@ -157,6 +157,7 @@ KB_OCR_LANGUAGES = env("KB_OCR_LANGUAGES", "chi_sim+jpn+eng")
 KB_LEASE_SECONDS = env_int("KB_LEASE_SECONDS", 60, minimum=2)
 KB_RECONCILE_SECONDS = env_int("KB_RECONCILE_SECONDS", 10, minimum=1)
 KB_MAX_ATTEMPTS = env_int("KB_MAX_ATTEMPTS", 3, minimum=1)
+KB_CHECK_HOUR = env_int("KB_CHECK_HOUR", 3, minimum=-1)  # of the day, by KB_TIME_ZONE; -1: no nightly check
 
 # --- the way of a question ---------------------------------------------------
 KB_EMBEDDING_MODEL = env("KB_EMBEDDING_MODEL", "sentence-transformers/all-MiniLM-L6-v2")

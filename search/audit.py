@@ -13,11 +13,14 @@ from search import vectors
 from search.generations import suspend
 from search.keywords import KeywordIndex, open_keywords
 from search.models import Index, IndexedDocument
-from search.place import PAGE, add_to_store, entry_of
+from search.place import PAGE, NotFindable, add_to_store, entry_of
 from search.stores import StoreError, VectorStore, open_store
+from search.unembedded import hand_over
 
 log = logging.getLogger(__name__)
 A_SWEEP = 20  # indexes: with a thousand of them, a sweep still takes a second, and each is checked every few minutes
+MOST_SAMPLED = 10_000  # documents that a sample is drawn from
+IS_ITSELF, IS_EQUAL = 0.99, 0.999  # similarities
 SAMPLE = 5  # chunks an index that are looked up by their own vector at each sweep
 
 
@@ -55,27 +58,31 @@ def is_right(store: VectorStore, index: Index) -> bool:
     try:
         if store.count(index.collection) < want:
             return False
-        return all(_finds(store, index, chunk) for chunk in _sample(index))
+        return all(finds(store, index, chunk) for chunk in sample(index))
     except StoreError:
         return False
 
 
-def _sample(index: Index) -> list[tuple[int, str]]:
+def sample(index: Index, size: int = 0) -> list[tuple[int, str]]:
+    """(chunk id, digest) of some chunks of the index, at most one of a document."""
     documents = list(
-        IndexedDocument.objects.filter(index=index, chunks__gt=0).values_list("document", flat=True)[:1000]
+        IndexedDocument.objects.filter(index=index, chunks__gt=0).values_list("document", flat=True)[:MOST_SAMPLED]
     )
-    chosen = random.sample(documents, min(SAMPLE, len(documents)))
+    chosen = random.sample(documents, min(size or SAMPLE, len(documents)))
     firsts = (Chunk.objects.filter(document=pk, chunking=index.chunking_id).order_by("?") for pk in chosen)
     return [row for chunks in firsts for row in chunks.values_list("pk", "digest")[:1]]
 
 
-def _finds(store: VectorStore, index: Index, chunk: tuple[int, str]) -> bool:
+def finds(store: VectorStore, index: Index, chunk: tuple[int, str]) -> bool:
     """A chunk is found by its own vector, or is crowded out by others that are as near (equal texts)."""
     ids, matrix = vectors.of_chunks(index, [chunk])
     if not ids:
         return True  # deleted meanwhile
     nearest = store.nearest(index.collection, matrix[0], 10)
-    return any(n.chunk_id == chunk[0] for n in nearest) or (bool(nearest) and nearest[-1].similarity > 0.999)
+    own = next((one.similarity for one in nearest if one.chunk_id == chunk[0]), None)
+    if own is not None:
+        return own > IS_ITSELF  # else another vector lies under its name
+    return bool(nearest) and nearest[-1].similarity > IS_EQUAL
 
 
 def answers(store: VectorStore) -> bool:
@@ -90,16 +97,21 @@ def answers(store: VectorStore) -> bool:
 def rebuild(store: VectorStore, index: Index) -> None:
     """Fill a new collection from the stored vectors, then use it. Search is exact meanwhile."""
     old = index.collection
-    Index.objects.filter(pk=index.pk).update(epoch=index.epoch + 1, store_ready=False)
+    if not Index.objects.filter(pk=index.pk, epoch=index.epoch).update(epoch=index.epoch + 1, store_ready=False):
+        return  # another process was quicker
     index.refresh_from_db(fields=["epoch", "store_ready"])
     done: set = set()
     try:
         store.drop(index.collection)
         while not _finish(index, done):
-            for documents, chunks in _pages(index, done):
+            for documents, chunks in pages(index, done):
                 add_to_store(store, index, chunks)
                 done.update(documents)
         store.drop(old)
+    except NotFindable:
+        n = hand_over(index)
+        log.warning("%d documents of %s have no vectors; they are embedded before it is rebuilt.", n, index)
+        return
     except StoreError:
         log.warning("Rebuilding the nearest-neighbour index of %s failed; it begins again.", index)
         return
@@ -109,7 +121,8 @@ def rebuild(store: VectorStore, index: Index) -> None:
 def _finish(index: Index, done: set) -> bool:
     """Put the new collection to use if every document of the index is in it."""
     with transaction.atomic():
-        Index.objects.select_for_update().get(pk=index.pk)
+        if Index.objects.select_for_update().get(pk=index.pk).epoch != index.epoch:
+            raise StoreError("Another process builds it anew.")
         listed = set(IndexedDocument.objects.filter(index=index).values_list("document", flat=True))
         if listed - done:
             return False
@@ -117,7 +130,7 @@ def _finish(index: Index, done: set) -> bool:
     return True
 
 
-def _pages(index: Index, done: set) -> Iterator[tuple[list, list[tuple[int, str]]]]:
+def pages(index: Index, done: set) -> Iterator[tuple[list, list[tuple[int, str]]]]:
     """Documents that are not done yet, with their (chunk id, digest) pairs, a page of chunks at a time."""
     listed = IndexedDocument.objects.filter(index=index).order_by("pk").values_list("document", flat=True)
     documents: list = []
@@ -138,7 +151,7 @@ def mend_words(keywords: KeywordIndex, index: Index) -> None:
     if keywords.count(index.pk) >= expected(index):
         return
     log.warning("The keyword index lacks passages of %s; they are added again.", index)
-    for _, pairs in _pages(index, set()):
+    for _, pairs in pages(index, set()):
         lost = keywords.missing(index.pk, [pk for pk, _ in pairs])
         chunks = Chunk.objects.filter(pk__in=lost).select_related("document")
         keywords.add([entry_of(index, chunk) for chunk in chunks])

@@ -37,9 +37,9 @@ class Base:
         bits = np.packbits(alive, bitorder="little")
         selector = None if alive.all() else faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
         if self.is_graph:
-            how = faiss.SearchParametersHNSW(sel=selector, efSearch=max(SEARCH_EFFORT, limit))
+            how = faiss.SearchParametersHNSW(sel=selector, efSearch=max(SEARCH_EFFORT, limit))  # type: ignore[attr-defined]
         else:
-            how = faiss.SearchParameters(sel=selector)
+            how = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         similarities, rows = self.index.search(vector[None], min(limit, len(alive)), params=how)
         hits = rows[0] >= 0
         return self.ids[rows[0][hits]], similarities[0][hits]
@@ -51,12 +51,18 @@ class Base:
 
 def build(vectors: np.ndarray) -> faiss.Index:
     """Inner product of vectors of length 1, which is their cosine: a flat list, or a graph if they are many."""
+    width = vectors.shape[1]
     if len(vectors) <= FLAT_MOST:
-        index = faiss.IndexFlatIP(vectors.shape[1])
+        index: faiss.Index = faiss.IndexFlatIP(width)
     else:
-        index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = BUILD_EFFORT
+        index = _graph(width)
     index.add(vectors)
+    return index
+
+
+def _graph(width: int) -> faiss.Index:
+    index = faiss.IndexHNSWFlat(width, LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = BUILD_EFFORT
     return index
 
 

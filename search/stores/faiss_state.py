@@ -72,7 +72,7 @@ class State:
     def nearest(self, vector: np.ndarray, limit: int) -> list[Neighbour]:
         if vector.shape != (self.dimension,):
             raise StoreError(f"A vector of {vector.shape} cannot be compared with {self.dimension} numbers.")
-        found = []
+        found: list[tuple] = []
         if self.base and self.alive.any():
             found += zip(*self.base.search(vector, limit, self.alive), strict=True)
         if len(self.recent_ids):

@@ -18,7 +18,7 @@ from tests.search.library import add_document, make_index
 
 LISTS = [
     "kb_user", "auth_group", "kb_knowledgebase", "kb_membership", "kb_invitation", "kb_apikey", "kb_document",
-    "kb_chunk", "search_index", "search_preset",
+    "kb_chunk", "search_index", "search_preset", "search_indexcheck",
 ]  # fmt: skip
 
 

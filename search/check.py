@@ -1,0 +1,136 @@
+"""Check the indexes, repair them if asked to, and say what was found."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kb.models import KnowledgeBase
+from search.faults import Contents, Fault, in_database, in_store, in_words, strays
+from search.faulty_files import in_files
+from search.keywords import KeywordError, open_keywords
+from search.models import Index
+from search.repair import Repair
+from search.stores import StoreError, open_store
+
+SAMPLE = 100  # passages an index that are looked up by their own vectors, and originals that are read again
+EXAMPLES = 5
+ROUNDS = 3  # of repairing: an orphan that is taken out of all indexes may be missed in another
+
+KINDS = {
+    ("database", "unembedded"): gettext_lazy("Passages have no vector yet; the embedding worker makes them."),
+    ("database", "wrong_length"): gettext_lazy("Stored vectors have another number of dimensions than their model."),
+    ("database", "not_a_vector"): gettext_lazy("Stored vectors are not numbers of length 1."),
+    ("database", "miscounted"): gettext_lazy("The passages of documents were miscounted."),
+    ("vectors", "missing"): gettext_lazy("Vectors are missing from the vector store."),
+    ("vectors", "orphaned"): gettext_lazy("The vector store holds vectors of passages that are gone."),
+    ("vectors", "duplicated"): gettext_lazy("The vector store holds vectors more than once."),
+    ("vectors", "unfindable"): gettext_lazy("The vector store does not find passages by their own vectors."),
+    ("vectors", "wrong_dimension"): gettext_lazy("The collection in the vector store has another dimension."),
+    ("vectors", "stray"): gettext_lazy("The vector store has collections that belong to nothing."),
+    ("vectors", "away"): gettext_lazy("The vector store cannot be asked."),
+    ("vectors", "rebuilding"): gettext_lazy("The nearest-neighbour index is being rebuilt; search is exact meanwhile."),
+    ("words", "missing"): gettext_lazy("Passages are missing from the keyword index."),
+    ("words", "orphaned"): gettext_lazy("The keyword index holds passages that are gone."),
+    ("words", "duplicated"): gettext_lazy("The keyword index holds passages more than once."),
+    ("words", "stray"): gettext_lazy("The keyword index has entries of indexes that are gone."),
+    ("words", "away"): gettext_lazy("The keyword index cannot be asked."),
+    ("files", "missing"): gettext_lazy("Originals are missing. Upload them again."),
+    ("files", "damaged"): gettext_lazy("Originals are damaged: they are not what was uploaded. Upload them again."),
+    ("files", "stray"): gettext_lazy("Page pictures belong to no document."),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault as it is written down: `count` were found, `repaired` of them put right."""
+
+    index: int | None
+    knowledge_base: str
+    where: str
+    kind: str
+    count: int
+    repaired: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a check: what is wrong there now."""
+
+    name: str
+    look: Callable[[], list[Fault]]
+    passages: int = 0
+
+
+def parts(knowledge_base: KnowledgeBase | None, sample: int | None) -> Iterator[Part]:
+    """The parts of a check; `knowledge_base` None: all. `sample` None: everything is looked up, which takes long."""
+    used = Index.objects.exclude(state=Index.State.RETIRED).filter(knowledge_base__deleted_at=None)
+    if knowledge_base:
+        used = used.filter(knowledge_base=knowledge_base)
+    for index in used.select_related("knowledge_base", "preset", "chunking").order_by("pk"):
+        yield from _of_index(index, sample)
+    if knowledge_base is None:
+        yield Part(_("what belongs to nothing"), lambda: _asked(lambda: strays(open_store(), open_keywords()), None))
+    yield Part(_("files"), lambda: in_files(knowledge_base, sample))
+
+
+def _of_index(index: Index, sample: int | None) -> Iterator[Part]:
+    passages = len(Contents(index).chunks)
+    yield Part(f"{index}: {_('database')}", lambda: in_database(Contents(index)), passages)
+    yield Part(f"{index}: {_('vectors')}", lambda: _asked(lambda: _vectors(index, sample), index))
+    yield Part(f"{index}: {_('words')}", lambda: _asked(lambda: in_words(Contents(index), open_keywords()), index))
+
+
+def _vectors(index: Index, sample: int | None) -> list[Fault]:
+    index.refresh_from_db(fields=["epoch", "store_ready"])
+    if not index.store_ready:
+        return [Fault("vectors", "rebuilding", (index.collection,), index)]
+    return in_store(Contents(index), open_store(), sample)
+
+
+def _asked(look: Callable[[], list[Fault]], index: Index | None) -> list[Fault]:
+    """An engine that does not answer is a fault, too."""
+    try:
+        return look()
+    except StoreError as error:
+        return [Fault("vectors", "away", (str(error),), index)]
+    except KeywordError as error:
+        return [Fault("words", "away", (str(error),), index)]
+
+
+def check_part(part: Part, *, repair: bool) -> list[Finding]:
+    """Look, mend if asked to, and look again: what is then no fault any more was repaired."""
+    faults = part.look()
+    left = faults
+    for _round in range(ROUNDS if repair and faults else 0):
+        mender = Repair(open_store(), open_keywords())
+        for fault in left:
+            _mend(mender, fault)
+        left = part.look()
+        if not left:
+            break
+    remaining = {(fault.where, fault.kind): set(fault.items) for fault in left}
+    findings = [_finding(fault, remaining.pop((fault.where, fault.kind), set())) for fault in faults]
+    return findings + [_finding(fault, set(fault.items)) for fault in left if (fault.where, fault.kind) in remaining]
+
+
+def _mend(mender: Repair, fault: Fault) -> None:
+    try:
+        mender.mend(fault)
+    except (StoreError, KeywordError):
+        return  # the second look says that it is still there
+
+
+def _finding(fault: Fault, remaining: set) -> Finding:
+    name = fault.index.knowledge_base.name if fault.index else ""
+    repaired = len([item for item in fault.items if item not in remaining])
+    examples = tuple(str(item) for item in fault.items[:EXAMPLES])
+    pk = fault.index.pk if fault.index else None
+    return Finding(pk, name, fault.where, fault.kind, len(fault.items), repaired, examples)
+
+
+def sentence(where: str, kind: str) -> str:
+    """What a kind of fault is, for people."""
+    return str(KINDS.get((where, kind), kind))
