@@ -31,11 +31,15 @@ BROKEN_OFF = _("The process that wrote this answer was ended in the middle of it
 
 @login_required
 @require_GET
-def message_events(request: Request, pk: int) -> HttpResponse:
-    """Server-sent events: "block" for each finished block, "tail" for the one at hand, at last "turn" and "end"."""
+def message_events(request: Request, pk: int) -> StreamingHttpResponse:
+    """Server-sent events: "block" for each finished block, "tail" for the one at hand, at last "turn" and "end".
+
+    A browser whose connection broke says in Last-Event-ID how many blocks it has.
+    """
     message = _own(request.user, pk)
-    language = translation.get_language()
-    response = StreamingHttpResponse(_events(message, request.user, language), content_type="text/event-stream")
+    seen = request.headers.get("Last-Event-ID", "")
+    events = _events(message, request.user, translation.get_language(), int(seen) if seen.isdigit() else 0)
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
@@ -75,12 +79,12 @@ def end_if_abandoned(message: Message) -> Message:
     return message
 
 
-def _events(message: Message, reader: User, language: str) -> Iterator[str]:
+def _events(message: Message, reader: User, language: str, seen: int) -> Iterator[str]:
     with translation.override(language):
         citations = {citation.number: citation for citation in turn_of(message, reader).by_number.values()}
         connection.close()  # nobody else needs to wait for it while the model thinks
         if message.state == Message.State.WRITING:
-            yield from _while_written(message, citations)
+            yield from _while_written(message, citations, seen)
         message.refresh_from_db()
         end_if_abandoned(message)
         if message.state == Message.State.WRITING:
@@ -91,8 +95,8 @@ def _events(message: Message, reader: User, language: str) -> Iterator[str]:
         connection.close()
 
 
-def _while_written(message: Message, citations: dict[int, Citation]) -> Iterator[str]:
-    written, done, shown_at = "", 0, 0.0
+def _while_written(message: Message, citations: dict[int, Citation], done: int) -> Iterator[str]:
+    written, shown_at = "", 0.0
     try:
         for line in answer_lane.follow(name_of(message)):
             written += line.get("text", "")
@@ -100,8 +104,8 @@ def _while_written(message: Message, citations: dict[int, Citation]) -> Iterator
                 continue
             shown_at = time.monotonic()
             *finished, tail = blocks_of(written) or [""]
-            for block in finished[done:]:
-                yield event("block", _html(block, citations))
+            for number, block in enumerate(finished[done:], done + 1):
+                yield event("block", _html(block, citations), number)
             done = max(done, len(finished))
             yield event("tail", _html(tail, citations))
     except AnswerLaneError:
@@ -113,10 +117,10 @@ def _html(markdown: str, citations: dict[int, Citation]) -> str:
     return render_to_string("search/_answer.html", {"turn": turn})
 
 
-def event(name: str, data: str) -> str:
+def event(name: str, data: str, number: int | None = None) -> str:
     """One server-sent event; line ends in its data are lines of their own, as the standard has it."""
     lines = "".join(f"data: {line}\n" for line in data.split("\n"))
-    return f"event: {name}\n{lines}\n"
+    return f"event: {name}\n{f'id: {number}' + chr(10) if number is not None else ''}{lines}\n"
 
 
 def json_event(data: object) -> str:
