@@ -17,6 +17,7 @@ from kb.api_errors import ApiError, ErrorOut
 from kb.files import path_of
 from kb.models import Document, KnowledgeBase, Section, User
 from kb.request import Request
+from search.organised import accepted_tags, with_marks, with_tag
 
 router = Router(tags=["Documents"])
 
@@ -41,10 +42,20 @@ class DocumentOut(Schema):
     note: str
     created_at: datetime
     ready_at: datetime | None
+    superseded_by: UUID | None = Field(description="The newest version of this document, where there is a newer one.")
+    tags: list[str] = Field(description="Those that people have accepted.")
 
     @staticmethod
     def resolve_knowledge_base(document: Document) -> UUID:
         return document.knowledge_base_id
+
+    @staticmethod
+    def resolve_superseded_by(document: Document) -> UUID | None:
+        return document.superseded_by_id
+
+    @staticmethod
+    def resolve_tags(document: Document) -> list[str]:
+        return accepted_tags(document)
 
 
 class Refused(Schema):
@@ -75,6 +86,7 @@ class DocumentsOut(Schema):
 
 class Filters(Schema):
     status: Document.Status | None = None
+    tag: int | None = Field(None, ge=1, lt=2**62, description="Only documents that have this tag.")
     limit: int = Field(50, ge=1, le=200)
     offset: int = Field(0, ge=0)
 
@@ -112,11 +124,13 @@ def _take(file, knowledge_base: KnowledgeBase, user: User, folder: str, taken: l
 def list_documents(request: Request, id: UUID, filters: Query[Filters]):
     """The newest first."""
     found = _filtered(documents_in(KnowledgeBase.objects.filter(pk=get_readable(request.user, id).pk)), filters)
-    page = found[filters.offset : filters.offset + filters.limit]
+    page = with_marks(found)[filters.offset : filters.offset + filters.limit]
     return {"documents": list(page), "total": found.count(), "limit": filters.limit, "offset": filters.offset}
 
 
 def _filtered(documents: QuerySet[Document], filters: Filters) -> QuerySet[Document]:
+    if filters.tag is not None:
+        documents = with_tag(documents, filters.tag)
     return documents.filter(status=filters.status) if filters.status else documents
 
 

@@ -11,6 +11,7 @@ from kb.api_errors import add_error_answers, missing, with_method_answers
 from kb.api_keys import BearerKey, HeaderKey
 from search.api import router as questions
 from search.evaluation_api import router as evaluation
+from search.organising_api import router as organising
 from search.settings_api import router as search_settings
 
 
@@ -29,7 +30,7 @@ api = NinjaAPI(
     docs=Docs({"validatorUrl": None, "persistAuthorization": False, "defaultModelsExpandDepth": 0}),
 )
 add_error_answers(api)
-for router in (knowledge_bases, documents, questions, search_settings, evaluation):
+for router in (knowledge_bases, documents, questions, search_settings, evaluation, organising):
     api.add_router("", router)
 
 addresses, *named = api.urls

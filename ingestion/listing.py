@@ -7,8 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Document, KnowledgeBase
-from search.models import DocumentTag
-from search.organised import with_marks
+from search.organised import with_marks, with_tag
 
 PER_PAGE = 50
 
@@ -90,7 +89,7 @@ def _of(documents: QuerySet[Document], topic: int | None, tag: int | None) -> Qu
     if topic:
         documents = documents.filter(in_topic__topic=topic)
     if tag:
-        documents = documents.filter(tagged__tag=tag, tagged__state=DocumentTag.State.ACCEPTED)
+        documents = with_tag(documents, tag)
     return documents
 
 

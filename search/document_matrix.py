@@ -74,7 +74,8 @@ def _means(index: Index, documents: Sequence[UUID]) -> Iterator[tuple[UUID, byte
 
 
 def _vectors(preset: Preset, digests: Iterable[str]) -> list[bytes]:
-    return list(Vector.objects.filter(preset=preset, digest__in=digests).values_list("data", flat=True))
+    rows = Vector.objects.filter(preset=preset, digest__in=digests).values_list("data", flat=True)
+    return [bytes(row) for row in rows]
 
 
 def _instructed(preset: Preset, documents: list[UUID], instruction: str, progress: Progress) -> Matrix:

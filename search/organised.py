@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from kb.models import Document
 from search.families import history_of
@@ -39,7 +39,7 @@ def organised_of(document: Document) -> Organised:
     return Organised(
         history=history,
         position=next((n for n, one in enumerate(history, 1) if one.pk == document.pk), 0),
-        pair=pairs.filter(state=State.SUGGESTED).first(),
+        pair=pairs.filter(state=State.SUGGESTED, later__superseded_by=None).first(),
         taken=pairs.filter(state=State.VERSION, decided_by_person=False).first(),
         topic=place.topic if place else None,
         accepted=[one for one in shown if one.state == DocumentTag.State.ACCEPTED],
@@ -49,17 +49,32 @@ def organised_of(document: Document) -> Organised:
 
 
 def _living(pairs: QuerySet[Resemblance]) -> QuerySet[Resemblance]:
+    """Of living documents, those with the newest version of the earlier one first."""
     both = Q(later__deleted_at=None, earlier__deleted_at=None)
-    return pairs.filter(both).select_related("earlier").order_by("-shared", "-contained", "pk")
+    newest_first = F("earlier__superseded_by").asc(nulls_first=True)
+    return pairs.filter(both).select_related("earlier").order_by(newest_first, "-shared", "-contained", "pk")
 
 
 def with_marks(documents: QuerySet[Document]) -> QuerySet[Document]:
     """The documents with what their rows show: `.shown_tags`, `.pairs` (to be decided), `.superseded_by`."""
     tags = DocumentTag.objects.exclude(state=DocumentTag.State.REFUSED).select_related("tag").order_by("tag__name")
-    pairs = _living(Resemblance.objects.filter(state=State.SUGGESTED))
+    pairs = _living(Resemblance.objects.filter(state=State.SUGGESTED, later__superseded_by=None))
     return documents.select_related("superseded_by").prefetch_related(
         Prefetch("tagged", tags, to_attr="shown_tags"), Prefetch("resembles", pairs, to_attr="pairs")
     )
+
+
+def accepted_tags(document: Document) -> list[str]:
+    """The names of its accepted tags; no query where `with_marks` has brought them."""
+    rows = getattr(document, "shown_tags", None)
+    if rows is None:
+        rows = document.tagged.select_related("tag").order_by("tag__name")
+    return [one.tag.name for one in rows if one.state == DocumentTag.State.ACCEPTED]
+
+
+def with_tag(documents: QuerySet[Document], tag: int) -> QuerySet[Document]:
+    """Those for which this tag was accepted."""
+    return documents.filter(tagged__tag=tag, tagged__state=DocumentTag.State.ACCEPTED)
 
 
 def marks_of(document: Document) -> str:

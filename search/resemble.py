@@ -34,7 +34,8 @@ def shingles_of(texts: Iterable[str]) -> np.ndarray:
 
     Case, punctuation, line breaks and full-width forms do not count. A text shorter than a sequence is one.
     """
-    words, characters = [], []
+    words: list[int] = []
+    characters: list[int] = []
     for piece in texts:
         for cjk, word in _runs(piece):
             characters.extend(map(ord, cjk)) if cjk else words.append(zlib.crc32(word.encode()))

@@ -30,6 +30,12 @@ STOP_WORDS = ENGLISH_STOP_WORDS | OTHER_STOP_WORDS
 EDGES = frozenset(
     "的了在是和与及为以于等之其这那有不也都对从到被把将而且或由个们一二三上下中内后前时年月日我你他她它并可所能会要就"
 )
+CJK_STOP_WORDS = frozenset(
+    """通过 问题 许多 表示 如果 根据 例如 因为 所以 因此 由于 没有 使用 成为 可以 进行 开始
+    其他 一些 这些 包括 提供 通常 情况 大多数 大部分 最大 获得 认为 以及 其中 之间 不同 这种
+    主要 部分 方面 作为 并且 但是 然而 不是 具有 一种 一个 任何 需要 必须 发生 产生 存在
+    可能 他们 它们 我们 自己 第一 第二 同时 此外 目前 最著名""".split()
+)
 _stemmer = snowballstemmer.stemmer("english")
 
 
@@ -84,7 +90,7 @@ def _word(word: str) -> tuple[str, str] | None:
     plain = re.sub("['\u2019]s$", "", word, flags=re.IGNORECASE)
     lower = plain.casefold()
     is_telling = len(plain) in LENGTHS and lower not in STOP_WORDS and "_" not in plain  # a name in a program's text
-    return (_stem(lower), plain) if is_telling else None
+    return (" ".join(map(_stem, lower.split("-"))), plain) if is_telling else None
 
 
 @lru_cache(100_000)
@@ -96,7 +102,7 @@ def _grams(run: str) -> Iterator[str]:
     for length in GRAM:
         for start in range(len(run) - length + 1):
             gram = run[start : start + length]
-            if gram[0] not in EDGES and gram[-1] not in EDGES:
+            if gram[0] not in EDGES and gram[-1] not in EDGES and "的" not in gram and gram not in CJK_STOP_WORDS:
                 yield gram
 
 

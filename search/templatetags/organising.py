@@ -13,6 +13,12 @@ MOSTLY = 0.6
 
 
 @register.filter
+def told_from(document: Document, other: Document) -> str:
+    """Its title; its file name where the other has the same title, as versions often do."""
+    return document.name if document.title == other.title else document.title
+
+
+@register.filter
 def resemblance_words(pair: Resemblance) -> str:
     """What the later document looks like beside the earlier one, whose name follows."""
     if pair.shared >= THE_SAME and pair.later.media_type != pair.earlier.media_type:
