@@ -100,8 +100,8 @@ def _ratio(chunks: QuerySet[Chunk]) -> float:
     ids = {document for document, _ in some}
     found = Chunk.objects.filter(document__in=ids, chunking__in={chunking for _, chunking in some})
     tokens = found.aggregate(n=Sum("tokens"))["n"] or 0
-    ways = found.order_by().values("document", "chunking").distinct().values_list("document__characters", flat=True)
-    return tokens / max(1, sum(ways))
+    ways = found.order_by().values_list("document", "chunking", "document__characters").distinct()
+    return tokens / max(1, sum(characters for *_, characters in ways))
 
 
 def speed_of(preset: Preset) -> float | None:
@@ -121,7 +121,9 @@ def _seconds_of_documents() -> float:
         Q(status=Document.Status.QUEUED) | Q(status=Document.Status.RUNNING), stage=Document.Stage.EMBEDDING,
         deleted_at=None, knowledge_base__indexes__state=State.SERVING,
     ).order_by()  # fmt: skip
-    counts = waiting.values_list("knowledge_base__indexes__preset").annotate(Sum(F("progress_total") - F("progress")))
+    counts = waiting.values_list("knowledge_base__indexes__preset").annotate(
+        lacks=Sum(F("progress_total") - F("progress"))
+    )
     tokens = _tokens_a_chunk(waiting)
     speeds = {preset.pk: speed_of(preset) for preset in Preset.objects.filter(pk__in=[pk for pk, _ in counts])}
     return sum(chunks * tokens / (speeds[pk] or float("inf")) for pk, chunks in counts)

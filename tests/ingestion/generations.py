@@ -1,11 +1,10 @@
 """Knowledge bases on their way to another index, for the tests of it."""
 
-import io
-
-from ingestion import embed, pipeline
-from ingestion.receive import receive
+from ingestion import embed
 from ingestion.tend import start_generations
-from kb.models import Document, KnowledgeBase
+from ingestion.work import cut_for
+from kb.models import Document, KnowledgeBase, Section, digest_of
+from search.generations import serving_index
 from search.models import Index, Preset, SearchSettings
 from tests.engines import DIMENSION
 
@@ -14,13 +13,17 @@ TOPICS = "kiln glaze clay wheel oven brush salt ash stone water".split()
 
 
 def send(base: KnowledgeBase, number: int, words: int = 30) -> Document:
-    """A document of its own words, as long as asked, on its way to being embedded."""
+    """A document of its own words, as long as asked, read and cut; it waits to be embedded."""
     text = f"Report {number}. " + " ".join(
         f"The {TOPICS[n % 10]} of entry {number}-{n} was noted." for n in range(words)
     )
-    document = receive(io.BytesIO(text.encode()), knowledge_base=base, user=None, name=f"report-{number}.txt").document
-    pipeline.parse_document(str(document.pk))
-    document.refresh_from_db()
+    document = Document.objects.create(
+        knowledge_base=base, title=f"report-{number}", name=f"report-{number}.txt", media_type="text/plain",
+        size=len(text), sha256=digest_of(f"{base.pk} {text}"), stage=Document.Stage.EMBEDDING, characters=len(text),
+    )  # fmt: skip
+    Section.objects.create(document=document, ordinal=0, kind=Section.Kind.PARAGRAPH, text=text, start=0)
+    cut_for(serving_index(base), [document])
+    Document.objects.filter(pk=document.pk).update(progress_total=document.chunks.count())
     return document
 
 
