@@ -17,7 +17,7 @@ from kb.admin import number_of
 from kb.env import env
 from search.embedders import EmbeddingError
 from search.models import Index, Preset, SearchSettings, Vector
-from search.preset_forms import PresetForm
+from search.preset_forms import INSTRUCTIONS, PresetForm
 from search.preset_start import Start, files_note, start_of
 from search.preset_trial import StillLoading, try_preset
 from search.tokenize import model_folder
@@ -46,6 +46,12 @@ class PresetAdmin(ModelAdmin):
     actions_detail = ("duplicate",)
     change_form_outer_before_template = "admin/search/preset/before.html"
     change_form_outer_after_template = "admin/search/preset/after.html"
+
+    def formfield_for_dbfield(self, db_field, request: HttpRequest, **kwargs: Any):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in INSTRUCTIONS and field is not None:
+            field.widget.attrs["rows"] = 3
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Preset | None = None) -> tuple[str, ...]:
         """What shapes the vectors stays as it is once there are some: another shape is another preset."""

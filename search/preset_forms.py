@@ -51,7 +51,7 @@ class _WithAddress(forms.ModelForm):
 
 class PresetForm(_WithAddress):
     url = AddressField(
-        required=False, label=_("address"), max_length=200, widget=UnfoldAdminTextInputWidget,
+        required=False, label=_("Address"), max_length=200, widget=UnfoldAdminTextInputWidget,
         help_text=_("of the model server, up to /v1: http://127.0.0.1:11434/v1"),
     )  # fmt: skip
 
@@ -97,7 +97,7 @@ class PresetForm(_WithAddress):
 
 class RerankPresetForm(_WithAddress):
     url = AddressField(
-        required=False, label=_("address"), max_length=200, widget=UnfoldAdminTextInputWidget,
+        required=False, label=_("Address"), max_length=200, widget=UnfoldAdminTextInputWidget,
         help_text=_("of the model server, with the path that is asked: http://127.0.0.1:8080/v1/rerank"),
     )  # fmt: skip
 

@@ -17,8 +17,8 @@ from search.presets import settings_of
 from search.tokenize import encodable
 
 PATIENCE = httpx.Timeout(60.0, connect=3.0)
-BATCH = 16  # texts of the batch whose time is taken
-BATCH_CHARACTERS = 800  # of each of them
+BATCH = 8  # texts of the batch whose time is taken
+BATCH_CHARACTERS = 400  # of each of them
 LOADING = re.compile(r"\bloading\b|being loaded", re.IGNORECASE)
 
 

@@ -93,7 +93,8 @@ def _params(xllamacpp, asked: dict):
     params.model.path = asked["model"]
     params.hostnames, params.port = ["127.0.0.1"], asked.get("port", 0)
     params.n_ctx, params.n_batch, params.n_ubatch = asked["context"], asked["batch"], asked["batch"]
-    params.n_parallel, params.cpuparams.n_threads, params.warmup = 1, 2, False
+    params.n_parallel, params.warmup = 1, False
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # several wait for each other on a busy machine
     params.embedding = bool(asked.get("embedding") or asked.get("reranking"))
     if asked.get("reranking"):
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
