@@ -88,6 +88,8 @@ UNFOLD = {
                         "link": reverse_lazy("admin:search_never_embedded"),
                     },
                     _page(_("Index checks"), "health_and_safety", "search_indexcheck"),
+                    _page(_("Saved questions"), "quiz", "search_questionset"),
+                    _page(_("Evaluations"), "monitoring", "search_evaluationrun"),
                 ],
             },
             {

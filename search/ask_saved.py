@@ -105,7 +105,7 @@ def _answer(
     for way, (mode, tuning) in ways.items():
         retrieval = _retrieved(run, question.text, mode, tuning)
         ranks = ranks_of(targets, retrieval.passages)
-        found[way] = {"ranks": list(ranks), "milliseconds": round(retrieval.milliseconds, 1)}
+        found[way] = {"ranks": list(ranks), "milliseconds": round(retrieval.milliseconds, 2)}
     return {
         "question": question.pk, "text": question.text, "grades": [one.grade for one in targets], "ways": found,
     }  # fmt: skip

@@ -53,6 +53,7 @@ def overview(request: Request, knowledge_base: KnowledgeBase, status: int = 200,
         "by_index": pages.by_index(runs, chosen),
         "measured_sets": list(dict.fromkeys(run.question_set for run in runs)),
         "chosen_set": chosen,
+        "may_compare": pages.comparable(knowledge_base).count() > 1,
         "runs": Paginator(pages.listed(knowledge_base), PER_PAGE).get_page(request.GET.get("page")),
         **forms,
     }

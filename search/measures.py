@@ -135,4 +135,4 @@ def percentiles(milliseconds: Sequence[float]) -> dict[str, float]:
     if not milliseconds:
         return {}
     p50, p95 = np.percentile(milliseconds, (50, 95))
-    return {"p50": round(float(p50), 1), "p95": round(float(p95), 1)}
+    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}

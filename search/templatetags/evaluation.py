@@ -2,6 +2,7 @@
 
 from django import template
 from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from search.evaluation_forms import index_name
@@ -20,6 +21,14 @@ BADGES = {"queued": "queued", "running": "running", "done": "ready", "failed": "
 def badge(run: EvaluationRun) -> str:
     """Which badge shows the run's state."""
     return BADGES[run.state]
+
+
+@register.filter
+def ms(milliseconds: float | None) -> str:
+    """Milliseconds with as many digits as say something."""
+    if milliseconds is None:
+        return ""
+    return f"{number_format(milliseconds, 2 if milliseconds < 1 else 1 if milliseconds < 100 else 0)} ms"
 
 
 @register.filter

@@ -1,0 +1,269 @@
+"""The pages on which managers save questions, measure, and compare; the command and the API that do the same."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from kb.models import ApiKey, Membership, Role
+from search.models import Citation, Conversation, EvaluationRun, Message, Question, QuestionSet, SearchSettings
+from search.settings_trial import can_be_tried, preview, tried, verdict
+from search.tuning import Tuning
+from tests.search.evaluating import done, keep, shelve
+from tests.search.evaluating import engines as engines
+from tests.search.library import make_index
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shelf(handbook, engines):
+    return shelve(make_index(handbook))
+
+
+@pytest.fixture
+def saved(handbook, shelf):
+    return keep(handbook, "How many days of vacation?", shelf["vacation"])
+
+
+@pytest.fixture
+def page(client, alice, handbook):
+    client.force_login(alice)
+
+    def at(view, *arguments, method="get", follow=True, **data):
+        return getattr(client, method)(reverse(view, args=[handbook.pk, *arguments]), data, follow=follow)
+
+    return at
+
+
+def test_before_there_are_questions_the_page_says_what_to_do(page):
+    response = page("evaluation")
+    assert b"No questions yet" in response.content
+    assert b"Evaluate now" not in response.content
+
+
+def test_a_question_is_saved_with_a_chosen_passage(page, handbook, shelf):
+    page("question_set_new", method="post", name="Everyday")
+    number = QuestionSet.objects.get().pk
+    found = page("question_set", number, question="lunch canteen")
+    chunk = shelf["lunch"].listed[0]
+    choice = f"{shelf['lunch'].pk}:{chunk.start}-{chunk.end}"
+    assert choice in found.content.decode()
+    page("question_add", number, method="post", question="Where is lunch?", relevant=[choice])
+    relevant = Question.objects.get().relevant.get()
+    assert (relevant.document, relevant.start, relevant.end) == (shelf["lunch"], chunk.start, chunk.end)
+
+
+def test_documents_are_found_by_a_part_of_their_name(page, shelf):
+    assert str(shelf["parking"].pk) in page("question_candidates", document="ARKI").content.decode()
+
+
+def test_a_question_without_an_answer_is_not_saved_and_not_lost(page, saved):
+    response = page("question_add", saved.question_set_id, method="post", question="A half-written one")
+    assert response.status_code == 422
+    assert b"A half-written one" in response.content
+    assert b"Choose at least one" in response.content
+
+
+def test_documents_of_others_cannot_answer(page, saved, charlie):
+    from kb.models import KnowledgeBase
+
+    foreign = shelve(make_index(KnowledgeBase.objects.create(name="Secret")), {"secret": "hidden"})["secret"]
+    response = page("question_add", saved.question_set_id, method="post", question="What?", relevant=[str(foreign.pk)])
+    assert response.status_code == 422
+    assert Question.objects.count() == 1
+
+
+def test_a_question_is_changed_and_deleted(page, saved, shelf):
+    page("question", saved.pk, method="post", question="How long?", relevant=[str(shelf["badge"].pk)])
+    saved.refresh_from_db()
+    assert saved.text == "How long?"
+    assert saved.relevant.get().document == shelf["badge"]  # the other was not kept
+    page("question_delete", saved.pk, method="post")
+    assert not Question.objects.exists()
+
+
+def test_two_sets_cannot_have_one_name(page, saved, handbook):
+    QuestionSet.objects.create(knowledge_base=handbook, name="Other")
+    assert page("question_set_new", method="post", name="Everyday").status_code == 422
+    assert b"already" in page("question_set_rename", saved.question_set_id, method="post", name="Other").content
+    assert sorted(QuestionSet.objects.values_list("name", flat=True)) == ["Everyday", "Other"]
+
+
+def test_an_upload_says_what_was_not_found(page, shelf):
+    file = io.BytesIO(b"question,document\nDays?,vacation\nWhat?,nowhere.pdf\n")
+    file.name = "mine.csv"
+    response = page("question_set_import", method="post", file=file)
+    assert "no document “nowhere.pdf”" in response.content.decode()
+    assert QuestionSet.objects.get().name == "mine"
+
+
+def test_a_run_is_started_shown_and_compared(page, handbook, saved):
+    response = page("evaluation_start", method="post", kind="run")
+    run = EvaluationRun.objects.get()
+    assert b"waiting" in response.content
+    from search import evaluate
+
+    evaluate.run(run.pk)
+    shown = page("evaluation_run", run.pk, show="all").content.decode()
+    assert "1.000" in shown
+    assert saved.text in shown
+    assert saved.text not in page("evaluation_run", run.pk, show="lost").content.decode()
+    other = done(handbook)
+    compared = page("evaluation_compare", before=run.pk, after=other.pk).content.decode()
+    assert "recall@5 stays at 1.000" in compared
+    assert "1.000" in page("evaluation").content.decode()
+
+
+def test_the_overview_asks_no_more_of_the_database_for_more_runs(page, handbook, saved, django_assert_max_num_queries):
+    for _ in range(3):
+        done(handbook)
+    with django_assert_max_num_queries(30):
+        page("evaluation")
+
+
+def test_without_questions_nothing_is_started(page, handbook, shelf):
+    assert page("evaluation_start", method="post", kind="run").status_code == 422
+    assert not EvaluationRun.objects.exists()
+
+
+def test_bob_who_edits_keeps_an_answer_of_his_and_reads_no_evaluation(client, bob, handbook, shelf):
+    Membership.objects.filter(knowledge_base=handbook, user=bob).update(role=Role.EDITOR)
+    conversation = Conversation.objects.create(user=bob, title="Days")
+    message = Message.objects.create(conversation=conversation, question="Days?", answer="30 [1]", is_answered=True)
+    Citation.objects.create(
+        message=message, number=1, document=shelf["vacation"], title="vacation", text="Everyone", start=0, end=8
+    )
+    client.force_login(bob)
+    assert b"Keep as a test question" in client.get(conversation.get_absolute_url()).content
+    client.post(reverse("message_keep", args=[message.pk]))
+    assert Question.objects.get().relevant.get().document == shelf["vacation"]
+    assert client.get(reverse("evaluation", args=[handbook.pk])).status_code == 404
+
+
+def test_bob_who_reads_only_is_not_offered_to_keep_it(client, bob, shelf):
+    conversation = Conversation.objects.create(user=bob, title="Days")
+    message = Message.objects.create(conversation=conversation, question="Days?", answer="30 [1]", is_answered=True)
+    Citation.objects.create(message=message, number=1, document=shelf["lunch"], title="l", text="x", start=0, end=1)
+    client.force_login(bob)
+    assert b"Keep as a test question" not in client.get(conversation.get_absolute_url()).content
+    client.post(reverse("message_keep", args=[message.pk]))
+    assert not Question.objects.exists()
+
+
+def test_the_command_prints_json_and_fails_below_a_limit(handbook, saved):
+    out = io.StringIO()
+    call_command("evaluate", "Handbook", "--json", "--fail-below", "recall@5=0.9", stdout=out)
+    assert json.loads(out.getvalue())["results"]["hybrid"]["recall@5"]["value"] == 1
+    call_command("evaluate", str(handbook.pk), "--set", "Everyday", stdout=out)
+    assert "1.000 (" in out.getvalue()
+    saved.relevant.update(start=5000, end=5001)
+    with pytest.raises(CommandError, match=r"below 0\.9") as failed:
+        call_command("evaluate", "Handbook", "--fail-below", "recall@5=0.9", stdout=out)
+    assert failed.value.returncode == 1
+
+
+def test_the_command_fails_when_it_is_worse_than_before(handbook, saved):
+    call_command("evaluate", "Handbook", "--fail-when-worse", stdout=io.StringIO())
+    call_command("evaluate", "Handbook", "--fail-when-worse", stdout=io.StringIO())
+    saved.relevant.update(start=5000, end=5001)
+    with pytest.raises(CommandError, match="recall@5 falls"):
+        call_command("evaluate", "Handbook", "--fail-when-worse", stdout=io.StringIO())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["Nowhere"], ["Handbook", "--set", "Nowhere"], ["Handbook", "--fail-below", "speed=9"], ["Handbook"]]
+)
+def test_the_command_says_why_it_cannot_measure(handbook, shelf, arguments):
+    with pytest.raises(CommandError) as failed:
+        call_command("evaluate", *arguments)
+    assert failed.value.returncode == 2
+
+
+def test_over_the_api_questions_are_saved_asked_and_read(client, alice, handbook, shelf):
+    key = {"headers": {"authorization": f"Bearer {ApiKey.issue(alice, 'test')[1]}"}, "content_type": "application/json"}
+    base = f"/api/v1/knowledge-bases/{handbook.pk}"
+    wanted = [{"document": "vacation"}, {"document": "nowhere"}]
+    body = {"name": "By a program", "questions": [{"question": "How many days of vacation?", "relevant": wanted}]}
+    kept = client.post(f"{base}/question-sets", body, **key).json()
+    assert (kept["questions"], kept["incomplete"], len(kept["notes"])) == (1, 0, 1)
+    [item] = client.get(f"{base}/question-sets/{kept['id']}", **key).json()["items"]
+    assert item["relevant"][0]["title"] == "vacation"
+    started = client.post(f"{base}/evaluations", {"question_set": kept["id"]}, **key)
+    assert started.status_code == 202
+    from search import evaluate
+
+    evaluate.run(started.json()["id"])
+    found = client.get(f"{base}/evaluations/{started.json()['id']}", **key).json()
+    assert found["results"][found["chat"]]["mrr@10"]["value"] == 1
+    assert found["answers"][0]["ways"]["hybrid"]["ranks"] == [1]
+    assert client.get(f"{base}/evaluations", **key).json()["total"] == 1
+
+
+def settle(run):
+    from search import evaluate
+
+    for one in EvaluationRun.objects.filter(state="queued"):
+        evaluate.run(one.pk)
+    run.refresh_from_db()
+    return verdict(run)
+
+
+def test_settings_are_tried_only_where_they_change_the_search_and_can_be_measured(handbook, shelf):
+    assert not can_be_tried(handbook, Tuning(vector_weight=0.9))  # no questions
+    keep(handbook, "Lunch?", shelf["lunch"])
+    assert can_be_tried(handbook, Tuning(vector_weight=0.9))
+    assert not can_be_tried(handbook, Tuning())
+
+
+def test_settings_that_do_no_harm_need_no_yes(handbook, saved, alice):
+    run = preview(handbook, Tuning(vector_weight=0.4), alice)
+    assert not verdict(run).is_settled
+    found = settle(run)
+    assert found.is_settled
+    assert not found.needs_a_yes
+    assert "does not get worse" in found.sentences[0]
+    assert tried(handbook, str(run.pk), Tuning(vector_weight=0.4)) == run
+    assert tried(handbook, str(run.pk), Tuning(vector_weight=0.5)) is None
+    assert tried(handbook, "nonsense", Tuning()) is None
+
+
+def test_settings_that_find_less_need_a_yes(handbook, shelf, monkeypatch):
+    from search import ask_saved
+
+    for title in shelf:
+        keep(handbook, f"What about {title}?", shelf[title])
+    real = ask_saved.retrieve
+
+    def worse(question, *, tuning, **options):
+        found = real(question, tuning=tuning, **options)
+        return found if tuning.vector_weight != 0.9 else type(found)((), (), 1.0, "hybrid")
+
+    monkeypatch.setattr(ask_saved, "retrieve", worse)
+    found = settle(preview(handbook, Tuning(vector_weight=0.9)))
+    assert found.needs_a_yes
+    assert "finds less" in found.sentences[0]
+
+
+def test_settings_that_could_not_be_measured_need_a_yes(handbook, saved):
+    run = preview(handbook, Tuning(vector_weight=0.9))
+    saved.delete()
+    found = settle(run)
+    assert found.needs_a_yes
+    assert "nobody knows" in found.sentences[0]
+
+
+def test_the_settings_page_tries_them_first_and_saves_them_then(page, client, handbook, saved):
+    shown = page("search_settings").context["form"]
+    data = {name: value for name, field in shown.fields.items() if (value := shown[name].value()) is not None}
+    data = {name: value for name, value in data.items() if value is not False} | {"vector_weight": "0.4"}
+    waiting = page("search_settings", method="post", **data)
+    assert b"Nothing is saved yet" in waiting.content, waiting.context["form"].errors
+    assert not SearchSettings.objects.filter(vector_weight=0.4).exists()
+    run = waiting.context["verdict"].run
+    settle(run)
+    assert b"data-save" in page("settings_verdict", run.pk).content
+    page("search_settings", method="post", **data, tried=str(run.pk))
+    assert SearchSettings.objects.get(knowledge_base=handbook).vector_weight == 0.4
