@@ -7,6 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 EXACT = 0.999  # cosine to float32 from which a backend counts as the same
 INT8_LEAST = 0.9  # with less on any sample text, 8-bit numbers do not suit the model
 SECONDS = 3600  # that a conversion may take
+TRY_AGAIN = 7 * 24 * 3600  # seconds after a failure
 MADE_WITH = ("torch", "transformers", "sentence-transformers", "openvino")
 CONVERSION = "conversion.json"
 FORMAT = 1  # counts changes of what convert.py makes
@@ -51,8 +53,8 @@ def known(settings: EmbeddingSettings, backend: str) -> Conversion | None:
 def converted(settings: EmbeddingSettings, backend: str) -> tuple[Path, Conversion]:
     """The converted model's folder and its measure, made now if it is not there yet (minutes for a large model).
 
-    Two processes that ask at once make one. What failed is remembered, and tried again with the next version of a
-    library. Raises FileNotFoundError where the model is not on this machine.
+    Two processes that ask at once make one. What failed is remembered, and tried again a week later (the disk may have
+    been full) or with the next version of a library. Raises FileNotFoundError where the model is not on this machine.
     """
     source = model_folder(settings.model, settings.revision)
     if source is None:
@@ -67,7 +69,9 @@ def converted(settings: EmbeddingSettings, backend: str) -> tuple[Path, Conversi
 
 def folder_of(settings: EmbeddingSettings, backend: str, source: Path) -> Path:
     """Named after all that shapes it: the model's files, the pooling, the backend, the libraries."""
-    files = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in source.glob("*.*"))
+    files = sorted(
+        (str(file.relative_to(source)), file.stat().st_size, file.stat().st_mtime_ns) for file in source.rglob("*.*")
+    )
     parts = (FORMAT, str(source), files, settings.pooling, backend, [version(name) for name in MADE_WITH])
     name = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
     return Path(installation.KB_DATA) / "models" / f"{backend}-{name}"
@@ -75,7 +79,10 @@ def folder_of(settings: EmbeddingSettings, backend: str, source: Path) -> Path:
 
 def _read(folder: Path) -> Conversion | None:
     file = folder / CONVERSION
-    return Conversion(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+    if not file.exists():
+        return None
+    found = Conversion(**json.loads(file.read_text(encoding="utf-8")))
+    return None if found.problem and time.time() - file.stat().st_mtime > TRY_AGAIN else found
 
 
 def _make(settings: EmbeddingSettings, backend: str, folder: Path) -> Conversion:
@@ -87,6 +94,7 @@ def _make(settings: EmbeddingSettings, backend: str, folder: Path) -> Conversion
     if found.problem:
         _empty(making)
     (making / CONVERSION).write_text(json.dumps(asdict(found)), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
     making.rename(folder)
     log.info(
         "%s is %s: cosine to float32 %.4f at least, %.4f on average; %s", settings.model, backend, found.cosine_min,

@@ -1,10 +1,12 @@
 """Backends of a local model on a CPU: the same vectors from OpenVINO, nearly the same with 8-bit numbers."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -159,6 +161,19 @@ def test_auto_stays_with_torch_where_openvino_failed_before(data, bert, monkeypa
     assert not isinstance(LocalEmbedder(replace(bert, backend="auto")).model, OpenVinoModel)
 
 
+def test_what_failed_a_week_ago_is_tried_again(data, bert, monkeypatch, tmp_path):
+    monkeypatch.setattr(converted, "_run", broken)
+    folder, found = converted.converted(bert, "openvino")
+    assert found.problem
+    assert converted.known(bert, "openvino") == found
+    long_ago = time.time() - 8 * 24 * 3600
+    os.utime(folder / "conversion.json", (long_ago, long_ago))
+    assert converted.known(bert, "openvino") is None
+    monkeypatch.setattr(converted, "_run", lambda settings, backend, folder: [1.0])
+    assert converted.converted(bert, "openvino")[1].problem == ""
+    assert converted.known(bert, "openvino").cosine_min == 1.0
+
+
 def test_a_model_that_is_not_here_is_named(data):
     with pytest.raises(EmbeddingError, match="nobody/has-this-model is not on this machine"):
         LocalEmbedder(replace(MINILM, model="nobody/has-this-model", backend="openvino"))
@@ -221,8 +236,6 @@ embedder = open_embedder(EmbeddingSettings(**json.loads(sys.argv[1])))
 assert embedder.embed_query("who pays").shape == (64,)
 print("torch" in sys.modules)
 """
-    import os
-    from dataclasses import asdict
 
     settings = json.dumps(asdict(replace(bert, backend="auto")))
     environment = {**os.environ, "KB_DATA": str(data), "DJANGO_SETTINGS_MODULE": "kb.settings"}
