@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Iterator
 
+import numpy as np
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
@@ -76,8 +77,8 @@ def sample(index: Index, size: int = 0) -> list[tuple[int, str]]:
 def finds(store: VectorStore, index: Index, chunk: tuple[int, str]) -> bool:
     """A chunk is found by its own vector, or is crowded out by others that are as near (equal texts)."""
     ids, matrix = vectors.of_chunks(index, [chunk])
-    if not ids:
-        return True  # deleted meanwhile
+    if not ids or not np.isfinite(matrix).all():
+        return True  # deleted meanwhile; or no fault of the store's, see faults.in_database
     nearest = store.nearest(index.collection, matrix[0], 10)
     own = next((one.similarity for one in nearest if one.chunk_id == chunk[0]), None)
     if own is not None:

@@ -59,6 +59,21 @@ class VectorStore(Protocol):
         """The names of all collections."""
 
 
+def entries(chunk_ids: Sequence[int], vectors: np.ndarray) -> np.ndarray:
+    """The vectors as float32 (n, dimension), one an id. Raises StoreError where they are not, or not all finite."""
+    if len(chunk_ids) != len(vectors):
+        raise StoreError(f"{len(chunk_ids)} ids came with {len(vectors)} vectors.")
+    return finite(vectors)
+
+
+def finite(vectors: np.ndarray) -> np.ndarray:
+    """As float32. Raises StoreError where a number is none, which engines take or choke on."""
+    rows = np.ascontiguousarray(vectors, dtype="<f4")
+    if not np.isfinite(rows).all():
+        raise StoreError("A vector holds a number that is not finite.")
+    return rows
+
+
 def open_store(name: str = "") -> VectorStore:
     """The store of this name, or the one that the settings choose."""
     module, _, cls = ENGINES[name or settings.KB_VECTOR_STORE].rpartition(".")

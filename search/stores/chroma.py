@@ -15,7 +15,7 @@ import numpy as np
 from django.conf import settings
 
 from kb.data import chroma_url
-from search.stores import Neighbour, StoreError
+from search.stores import Neighbour, StoreError, entries, finite
 
 DATABASE = "/api/v2/tenants/default_tenant/databases/default_database"
 HNSW = {"space": "cosine", "ef_construction": 100, "ef_search": 200, "max_neighbors": 16}
@@ -30,11 +30,7 @@ class ChromaStore:
     """Any number of these share one connection pool and one memory of what the collections are called inside."""
 
     def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
-        if len(chunk_ids) != len(vectors):
-            raise StoreError(f"{len(chunk_ids)} ids came with {len(vectors)} vectors.")
-        rows = np.ascontiguousarray(vectors, dtype="<f4")
-        if not np.isfinite(rows).all():
-            raise StoreError("A vector holds a number that is not finite.")
+        rows = entries(chunk_ids, vectors)
         self._make(collection)
         step = min(PAGE, max(1, PAYLOAD // (rows.shape[1] * 6 + 64))) if len(rows) else PAGE
         for start in range(0, len(rows), step):
@@ -50,7 +46,8 @@ class ChromaStore:
                 return
 
     def nearest(self, collection: str, vector: np.ndarray, limit: int) -> list[Neighbour]:
-        body = {"query_embeddings": [vector.astype(float).tolist()], "n_results": limit, "include": ["distances"]}
+        question = finite(vector).astype(float).tolist()
+        body = {"query_embeddings": [question], "n_results": limit, "include": ["distances"]}
         found = self._post(collection, "query", body, ASK_SECONDS)
         try:
             pairs = zip(found["ids"][0], found["distances"][0], strict=True)

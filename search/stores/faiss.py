@@ -18,7 +18,7 @@ import numpy as np
 from django.conf import settings
 
 from kb.lock import alone
-from search.stores import Neighbour, StoreError
+from search.stores import Neighbour, StoreError, entries, finite
 from search.stores.faiss_state import State, begin, opened, token_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -33,11 +33,7 @@ class FaissStore:
         self.folder = folder or settings.KB_DATA / "faiss"
 
     def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
-        rows = np.ascontiguousarray(vectors, dtype=np.float32)
-        if len(chunk_ids) != len(rows):
-            raise StoreError(f"{len(chunk_ids)} ids came with {len(rows)} vectors.")
-        if not np.isfinite(rows).all():
-            raise StoreError("A vector holds a number that is not finite.")
+        rows = entries(chunk_ids, vectors)
         if len(set(chunk_ids)) < len(chunk_ids):
             raise StoreError("An id came twice.")
         with self._writing():
@@ -59,7 +55,7 @@ class FaissStore:
                     _keep(self._path(collection), state.changed(np.array(sorted(here), np.int64), None))
 
     def nearest(self, collection: str, vector: np.ndarray, limit: int) -> list[Neighbour]:
-        return self._state(collection).nearest(np.ascontiguousarray(vector, dtype=np.float32), limit)
+        return self._state(collection).nearest(finite(vector), limit)
 
     def missing(self, collection: str, chunk_ids: Sequence[int]) -> set[int]:
         try:

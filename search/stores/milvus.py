@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from kb.milvus import WRITE_SECONDS, MilvusError, milvus
-from search.stores import Neighbour, StoreError
+from search.stores import Neighbour, StoreError, entries, finite
 
 PREFIX = "lectern_"
 NAME = re.compile(r"index-\d+-\d+")
@@ -25,11 +25,7 @@ class MilvusStore:
     """Any number of these share the process's connection."""
 
     def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
-        rows = np.ascontiguousarray(vectors, dtype=np.float32)
-        if len(chunk_ids) != len(rows):
-            raise StoreError(f"{len(chunk_ids)} ids came with {len(rows)} vectors.")
-        if not np.isfinite(rows).all():
-            raise StoreError("A vector holds a number that is not finite.")
+        rows = entries(chunk_ids, vectors)
         name = _name(collection)
         step = max(1, min(PAGE, PAYLOAD // (rows.shape[1] * 4 + 64)))
         with _translated():
@@ -51,7 +47,7 @@ class MilvusStore:
 
     def nearest(self, collection: str, vector: np.ndarray, limit: int) -> list[Neighbour]:
         how = {"metric_type": "COSINE", "params": {"ef": max(LEAST_EFFORT, limit)}}
-        question = [np.ascontiguousarray(vector, dtype=np.float32)]
+        question = [finite(vector)]
         with _translated():
             found = milvus().call(
                 "search", _name(collection), question, anns_field="vector", limit=limit, search_params=how,

@@ -183,10 +183,11 @@ def test_engines_that_do_not_answer_are_faults(index, monkeypatch):
     def silent(*_):
         raise KeywordError("Away.")
 
-    monkeypatch.setattr(type(open_store()), "dimension", away)
-    monkeypatch.setattr(type(open_store()), "collections", away)
-    monkeypatch.setattr(type(open_keywords()), "ids", silent)
-    assert check(repair=True) == {("vectors", "away"): (1, 0), ("words", "away"): (1, 0)}
+    with monkeypatch.context() as patch:
+        patch.setattr(type(open_store()), "dimension", away)
+        patch.setattr(type(open_store()), "collections", away)
+        patch.setattr(type(open_keywords()), "ids", silent)
+        assert check(repair=True) == {("vectors", "away"): (1, 0), ("words", "away"): (1, 0)}
 
 
 def test_one_knowledge_base_is_checked_alone(index):

@@ -171,6 +171,12 @@ def test_a_vector_that_is_no_number_is_refused(kept, index, number):
         kept.add(index.collection, [1], np.full((1, DIMENSION), number, np.float32))
 
 
+def test_nothing_is_asked_with_a_vector_that_is_no_number(kept, index):
+    put(kept, index, direction(1))
+    with pytest.raises(StoreError):
+        kept.nearest(index.collection, np.full(DIMENSION, np.nan, np.float32), 5)
+
+
 def test_vectors_of_another_dimension_are_refused(kept, index):
     put(kept, index, direction(1))
     with pytest.raises(StoreError):
