@@ -51,6 +51,9 @@ def page_of(user: User, base: KnowledgeBase, query: QueryDict, **more) -> dict:
 
 def _listing(user: User, base: KnowledgeBase, query: QueryDict) -> dict:
     chosen = ListingForm(query).chosen()
+    topic = Topic.objects.filter(knowledge_base=base, pk=chosen["topic"] or 0).first()
+    tag = Tag.objects.filter(knowledge_base=base, pk=chosen["tag"] or 0).first()
+    chosen |= {"topic": topic and topic.pk, "tag": tag and tag.pk}  # one that is gone is not asked for
     return {
         "knowledge_base": base,
         "listing": list_documents(base, **chosen),
@@ -65,8 +68,8 @@ def _listing(user: User, base: KnowledgeBase, query: QueryDict) -> dict:
                 "tag": str(chosen["tag"] or ""),
             }
         ),
-        "chosen_topic": Topic.objects.filter(knowledge_base=base, pk=chosen["topic"] or 0).first(),
-        "chosen_tag": Tag.objects.filter(knowledge_base=base, pk=chosen["tag"] or 0).first(),
+        "chosen_topic": topic,
+        "chosen_tag": tag,
         "may_write": writable_by(user).filter(pk=base.pk).exists(),
     }
 

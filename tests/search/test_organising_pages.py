@@ -96,6 +96,7 @@ def test_the_list_of_documents_is_filtered_by_topic_and_tag(client, bob, handboo
     assert titles({"tag": tag.pk}) == {"Policy"}
     assert titles({"topic": made.pk, "tag": tag.pk}) == set()
     assert titles({"topic": "nonsense", "tag": "-1"}) == {"Old policy", "Policy"}
+    assert titles({"topic": made.pk + 1000}) == {"Old policy", "Policy"}
     assert "Topic: Travel, costs" in client.get(url, {"topic": made.pk}).content.decode()
 
 
