@@ -35,7 +35,7 @@ def qwen3(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def xlm_roberta(tmp_path_factory):
-    return LocalEmbedder(settings_for(tiny_xlm_roberta(tmp_path_factory.mktemp("xlmr"))))
+    return LocalEmbedder(settings_for(tiny_xlm_roberta(tmp_path_factory.mktemp("xlmr"), reach=64)))
 
 
 @pytest.fixture(params=["minilm", "qwen3", "xlm_roberta"])

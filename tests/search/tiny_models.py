@@ -37,11 +37,11 @@ def tiny_qwen3(folder: Path, reach: int = 32_768) -> Path:
     return _described(folder, 64, "lasttoken", prompts={"query": INSTRUCTION, "document": ""})
 
 
-def tiny_xlm_roberta(folder: Path) -> Path:
+def tiny_xlm_roberta(folder: Path, reach: int = 8_192) -> Path:
     """As BGE-M3: the first token's vector, padding on the right, no instruction, 8,192 tokens of 8,194 positions."""
-    config = XLMRobertaConfig(**SIZE, max_position_embeddings=8_194)
+    config = XLMRobertaConfig(**SIZE, max_position_embeddings=reach + 2)
     _save(folder, XLMRobertaModel(_seeded(config)), "<s> $A </s>", "right")
-    return _described(folder, 64, "cls_token", reach=8_192)
+    return _described(folder, 64, "cls_token", reach=reach)
 
 
 def tiny_mistral(folder: Path) -> Path:
