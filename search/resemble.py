@@ -78,8 +78,8 @@ def signature_of(shingles: np.ndarray) -> np.ndarray:
 def estimate(signature: np.ndarray, size: int, signatures: np.ndarray, sizes: np.ndarray) -> tuple:
     """What a text of `size` sequences shares with others, from (n, PERMUTATIONS) signatures and (n,) sizes.
 
-    Returns two (n,) arrays as in Shared: together, contained. One pass over all is quicker at tens of thousands of
-    documents than hash tables would be (2 ms at 10,000), and finds what is contained in something longer, too.
+    Returns two (n,) arrays as in Shared: together, contained. One pass over all takes 3 ms at 10,000
+    documents, needs no hash tables to be kept, and finds what is contained in something longer, too.
     """
     jaccard = (signatures == signature[None, :]).mean(axis=1)
     common = jaccard / (1 + jaccard) * (sizes + size)
