@@ -1,5 +1,6 @@
 """The API of questions."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from kb.request import Request
 from search.about import about
 from search.ask import answer_once
 from search.cite import Source
-from search.passage import Passage
+from search.explain import Candidate
+from search.passage import Passage, Twin
 from search.retrieve import retrieve
 
 router = Router(tags=["Questions"])
@@ -33,10 +35,20 @@ class Scope(Input):
 class SearchIn(Scope):
     query: Question
     top_k: int = Field(10, ge=1, le=50, description="How many passages at the most.")
+    explain: bool = Field(False, description="Say of every candidate what became of it, and why.")
 
 
 class AnswerIn(Scope):
     question: Question = Field(validation_alias=AliasChoices("question", "query"))
+
+
+class TwinOut(Schema):
+    chunk: int
+    document: UUID
+    title: str
+    page: int | None
+    start: int
+    end: int
 
 
 class PassageOut(Schema):
@@ -53,6 +65,25 @@ class PassageOut(Schema):
     start: int = Field(description="Where the passage begins in the document's text, in characters.")
     end: int
     marks: list[tuple[int, int]] = Field(description="The sentences that answer best: places in the document's text.")
+    rerank_score: float | None = Field(None, description="The reranking model's, where one has read it.")
+    also_in: list[TwinOut] = Field([], description="Where other documents say the same.")
+
+
+class CandidateOut(Schema):
+    chunk: int
+    fate: Literal["shown", "joined", "folded", "below", "gone"]
+    into: int | None = Field(description="The chunk of the passage that it was joined to or folded into.")
+    document: UUID | None
+    knowledge_base: UUID | None
+    title: str
+    ranks: dict[str, int] = Field(description="Its place by meaning, by words, and that of its whole document.")
+    shares: dict[str, float] = Field(description="What each of them gave to the score.")
+    score: float
+    similarity: float | None
+    keyword_score: float | None = Field(description="BM25's.")
+    rerank_score: float | None
+    place: int | None = Field(description="Among all, by the score or the reranking model, before the rules.")
+    moved: list[str] = Field(description="The rules that put it further down: superseded, beyond.")
 
 
 class DocumentAbout(Schema):
@@ -69,6 +100,7 @@ class Passages(Schema):
     documents: list[DocumentAbout]
     notes: list[str]
     milliseconds: int
+    candidates: list[CandidateOut] | None = Field(None, description="With `explain`: all that was looked at.")
 
 
 class CitationOut(Schema):
@@ -108,6 +140,14 @@ def _passage(passage: Passage) -> PassageOut:
         start=passage.start,
         end=passage.end,
         marks=list(passage.marks),
+        rerank_score=passage.rerank_score,
+        also_in=[_twin(twin) for twin in passage.also_in],
+    )
+
+
+def _twin(twin: Twin) -> TwinOut:
+    return TwinOut(
+        chunk=twin.chunk_id, document=twin.document_id, title=twin.title, page=twin.page, start=twin.start, end=twin.end
     )
 
 
@@ -141,6 +181,12 @@ def _citation(citation: Source) -> CitationOut:
     )
 
 
+def _candidate(candidate: Candidate) -> CandidateOut:
+    values = asdict(candidate)
+    named = {name: values.pop(f"{name}_id") for name in ("chunk", "document", "knowledge_base")}
+    return CandidateOut(**named, **values)
+
+
 @router.post("/search", response=Passages, summary="Find passages")
 def search(request: Request, body: SearchIn):
     """The best first."""
@@ -151,6 +197,7 @@ def search(request: Request, body: SearchIn):
         "documents": _documents(body.query, scope, body.documents),
         "notes": [str(note) for note in found.notes],
         "milliseconds": round(found.milliseconds),
+        "candidates": [_candidate(one) for one in found.candidates] if body.explain else None,
     }
 
 

@@ -35,6 +35,7 @@ class Candidate:
     chunk_id: int
     fate: str
     document_id: UUID | None = None
+    knowledge_base_id: UUID | None = None
     title: str = ""
     ranks: dict[str, int] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
@@ -83,6 +84,7 @@ def _candidate(
         chunk_id=passage.chunk_id,
         fate=fate[0],
         document_id=passage.document_id,
+        knowledge_base_id=passage.knowledge_base_id,
         title=passage.title,
         ranks=passage.ranks,
         shares=passage.shares,

@@ -1,13 +1,14 @@
 """The search page: which passages a question finds, and why."""
 
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from kb.access import chosen_among, readable_by
+from kb.access import chosen_among, manageable_by, readable_by
 from kb.models import KnowledgeBase
 from kb.request import Request
 from search.about import About, about
@@ -15,6 +16,7 @@ from search.cite import marks_of
 from search.forms import HYBRID, MODES, SearchForm
 from search.passage import Passage
 from search.retrieve import retrieve
+from search.why import Hit, Other, hits, others
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,14 @@ class Found:
     """What one way of searching found."""
 
     mode: str
-    passages: tuple[Passage, ...]
+    hits: list[Hit]
+    others: list[Other]
     notes: tuple[str, ...]
     milliseconds: int
+
+    @property
+    def passages(self) -> list[Passage]:
+        return [hit.passage for hit in self.hits]
 
 
 @login_required
@@ -37,7 +44,8 @@ def search(request: Request) -> HttpResponse:
     if form.is_valid():
         scope = chosen_among(readable_by(request.user), form.cleaned_data["kb"])
         found_documents = _documents(form.cleaned_data, scope)
-        results = _results(form.cleaned_data, scope) if form.cleaned_data["q"].strip() else []
+        managed = set(manageable_by(request.user).values_list("pk", flat=True))
+        results = _results(form.cleaned_data, scope, managed) if form.cleaned_data["q"].strip() else []
     context = {
         "form": form,
         "modes": MODES,
@@ -51,9 +59,9 @@ def search(request: Request) -> HttpResponse:
     return render(request, "search/_results.html" if fragment else "search/search.html", context)
 
 
-def _results(asked: dict, scope: list[KnowledgeBase]) -> list[Found]:
+def _results(asked: dict, scope: list[KnowledgeBase], managed: set[UUID]) -> list[Found]:
     modes = [HYBRID, "vector", "keyword"] if asked["compare"] else [asked["mode"]]
-    return [_found(mode, asked["q"], scope, asked["top_k"]) for mode in modes]
+    return [_found(mode, asked["q"], scope, asked["top_k"], managed) for mode in modes]
 
 
 def _documents(asked: dict, scope: list[KnowledgeBase]) -> list[About]:
@@ -63,7 +71,11 @@ def _documents(asked: dict, scope: list[KnowledgeBase]) -> list[About]:
     return about(asked["q"], knowledge_bases=scope)
 
 
-def _found(mode: str, words: str, scope: list[KnowledgeBase], limit: int) -> Found:
+def _found(mode: str, words: str, scope: list[KnowledgeBase], limit: int, managed: set[UUID]) -> Found:
+    """What is found; with reasons for those who manage where it was found."""
     found = retrieve(words, knowledge_bases=scope, mode=mode, limit=limit)
-    passages = (replace(each, marks=each.marks or marks_of(each, [words])) for each in found.passages)
-    return Found(mode, tuple(passages), tuple(map(str, found.notes)), round(found.milliseconds))
+    passages = [replace(each, marks=each.marks or marks_of(each, [words])) for each in found.passages]
+    explained = [one for one in found.candidates if one.knowledge_base_id in managed]
+    return Found(
+        mode, hits(passages, explained), others(explained), tuple(map(str, found.notes)), round(found.milliseconds)
+    )
