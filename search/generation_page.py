@@ -113,9 +113,8 @@ def side_by_side(made: Generation, serving: Generation) -> list[Beside]:
     if trial is None or trial.comparison is None or trial.before is None or trial.after is None:
         return [memory]
     way = chat_way(trial.after)
-    found = [
-        Beside(row.measure, f"{row.before:.3f}", f"{row.after:.3f}") for row in trial.comparison.rows if row.way == way
-    ]
+    once = {row.measure: row for row in trial.comparison.rows if row.way == way}
+    found = [Beside(name, f"{row.before:.3f}", f"{row.after:.3f}") for name, row in once.items()]
     return [*found, Beside(_("half of the questions within"), _latency(trial.before), _latency(trial.after)), memory]
 
 
