@@ -17,7 +17,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from search.measures import MEASURES, chance_of_fall
+from search.measures import MEASURES, TITLES, chance_of_fall
 from search.models import EvaluationRun
 
 TOLERANCE = 0.01
@@ -134,7 +134,7 @@ def _place(rank: int | None) -> int:
 
 
 def _sentence(row: Row) -> str:
-    said = {"measure": row.measure, "before": f"{row.before:.3f}", "after": f"{row.after:.3f}"}
+    said = {"measure": TITLES.get(row.measure, row.measure), "before": f"{row.before:.3f}", "after": f"{row.after:.3f}"}
     if row.is_worse:
         return _("%(measure)s falls from %(before)s to %(after)s.") % said
     if row.difference < -TOLERANCE:

@@ -10,13 +10,14 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from kb.models import KnowledgeBase
-from search.comparison import chat_way, first_rank
+from search.comparison import Comparison, chat_way, first_rank
+from search.comparison import Row as ComparedRow
+from search.measures import TITLES
 from search.models import EvaluationRun, QuestionSet
 
 State, Reason = EvaluationRun.State, EvaluationRun.Reason
-SHOWN = ("recall@1", "recall@3", "recall@5", "recall@10", "hit@5", "mrr@10", "ndcg@10")
+SHOWN = ("recall@1", "recall@3", "recall@5", "recall@10", "mrr@10", "ndcg@10")
 CHIEF = ("recall@5", "mrr@10", "ndcg@10")
-NAMES = {"mrr@10": "MRR@10", "ndcg@10": "nDCG@10"}
 HISTORY = 60  # runs in a chart
 
 
@@ -28,7 +29,7 @@ def way_name(way: str) -> str:
 
 def measure_name(measure: str) -> str:
     """How a measure is written."""
-    return NAMES.get(measure, measure)
+    return TITLES.get(measure, measure)
 
 
 @dataclass(frozen=True)
@@ -162,3 +163,10 @@ def by_index(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) ->
             newest.setdefault(run.index_id, run)
     chosen = [(run, line) for run in newest.values() for line in lines_of(run, CHIEF) if line.is_chat]
     return chosen if len(chosen) > 1 else []
+
+
+def compared_rows(comparison: Comparison) -> list[ComparedRow]:
+    """The way of chat with all its measures first, then the chief ones of the others."""
+    chat = {row.way for row in comparison.verdict}
+    own = [row for row in comparison.rows if row.way in chat and row.measure in SHOWN]
+    return own + [row for row in comparison.rows if row.way not in chat and row.measure in CHIEF]

@@ -20,6 +20,7 @@ MEASURES = {  # by the names of this product: those of ir_measures
     "mrr@10": "RR@10",
     "ndcg@10": "nDCG@10",
 }
+TITLES = {"mrr@10": "MRR@10", "ndcg@10": "nDCG@10"}  # how some are written
 FEW = 30  # questions: with fewer, resampling them says too little of those that were not asked
 RESAMPLES = 2000
 Z = 1.96  # a normal deviate: 95 of 100 lie within it

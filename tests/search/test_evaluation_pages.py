@@ -230,7 +230,7 @@ def test_settings_that_do_no_harm_need_no_yes(handbook, saved, alice):
     assert tried(handbook, "nonsense", Tuning()) is None
 
 
-def test_settings_that_find_less_need_a_yes(handbook, shelf, monkeypatch):
+def test_settings_that_find_less_need_a_yes(page, handbook, shelf, monkeypatch):
     from search import ask_saved
 
     for title in shelf:
@@ -245,6 +245,9 @@ def test_settings_that_find_less_need_a_yes(handbook, shelf, monkeypatch):
     found = settle(preview(handbook, Tuning(vector_weight=0.9)))
     assert found.needs_a_yes
     assert "finds less" in found.sentences[0]
+    shown = page("settings_verdict", found.run.pk).content
+    assert b"Save all the same" in shown
+    assert b"data-save" not in shown
 
 
 def test_settings_that_could_not_be_measured_need_a_yes(handbook, saved):
