@@ -1,6 +1,6 @@
 """How well questions find the documents that answer them: by meaning, by words, and by both.
 
-    python -m benchmarks.quality FOLDER [SET ...] [--documents N] [--questions N] [--data FOLDER]
+    python -m benchmarks.quality FOLDER [SET ...] [--documents N] [--questions N] [--data FOLDER] [--markdown]
 
 FOLDER (or KB_BENCH_DATA) holds sets in BEIR's layout: SET/corpus.jsonl, queries.jsonl, qrels.tsv. Each becomes a
 knowledge base of a Lectern in a temporary data folder, with a Chroma server of its own; --data keeps that folder, and
@@ -20,6 +20,7 @@ from benchmarks.beir import MEASURES, mean, read_set, score
 
 RESULTS = Path(__file__).parent / "results"
 MODES = ("vector", "keyword", "hybrid")
+MOST_LOST = 0.005  # by chance, of a set
 PASSAGES = 30  # a question, out of which the first ten documents are taken
 
 
@@ -71,7 +72,8 @@ def _scores(questions, knowledge_base, mode: str) -> dict:
     scores, times = [], []
     for key, text in questions.questions.items():
         found = retrieve(text, knowledge_bases=[knowledge_base], mode=mode, limit=PASSAGES)
-        ranking = list(dict.fromkeys(keys[passage.document_id] for passage in found.passages))
+        named = (pk for each in found.passages for pk in (each.document_id, *(t.document_id for t in each.also_in)))
+        ranking = list(dict.fromkeys(keys[pk] for pk in named))
         scores.append(score(ranking, questions.relevant[key]))
         times.append(found.milliseconds)
     return mean(scores) | {"ms p50": round(statistics.median(times), 1)}
@@ -85,6 +87,28 @@ def show(results: dict[str, dict]) -> None:
             print(f"{name:24}{mode:9}" + "".join(f"{result[mode][column]:>11}" for column in columns))
 
 
+def show_markdown(results: dict[str, dict]) -> None:
+    """The two measures that a reader of the README wants, of the three ways, and their means."""
+    print("| set | documents | recall@5 vector | keyword | **hybrid** | MRR@10 vector | keyword | **hybrid** |")
+    print("|---|---|---|---|---|---|---|---|")
+    rows = {
+        name: [result[mode][m] for m in ("recall@5", "MRR@10") for mode in MODES] for name, result in results.items()
+    }
+    for name, row in rows.items():
+        print(f"| {name} | {results[name]['documents']:,} | " + _cells(row))
+    print("| **mean** | | " + _cells([statistics.mean(column) for column in zip(*rows.values(), strict=True)]))
+    for name, row in rows.items():
+        short = min(row[2] - max(row[0], row[1]), row[5] - max(row[3], row[4]))
+        if short < -MOST_LOST:
+            print(f"\n{name}: hybrid is {-short:.3f} below the better of the two.")
+
+
+def _cells(row: list[float]) -> str:
+    return (
+        " | ".join(f"**{value:.3f}**" if place in (2, 5) else f"{value:.3f}" for place, value in enumerate(row)) + " |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", default=os.environ.get("KB_BENCH_DATA"), help="the folder of the sets")
@@ -92,6 +116,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=2500, help="of a set at the most")
     parser.add_argument("--questions", type=int, default=300, help="of a set at the most")
     parser.add_argument("--data", type=Path, help="keep the data folder here")
+    parser.add_argument("--markdown", action="store_true", help="print the README's table")
     options = parser.parse_args()
     if not options.folder:
         parser.error("name the folder of the question sets, or set KB_BENCH_DATA")
@@ -99,7 +124,7 @@ def main() -> None:
     chosen = options.sets or sorted(part.name for part in folder.iterdir() if (part / "qrels.tsv").exists())
     with tempfile.TemporaryDirectory(prefix="lectern-bench-") as temporary, lectern(options.data or Path(temporary)):
         results = {name: measure(folder / name, options.documents, options.questions) for name in chosen}
-    show(results)
+    (show_markdown if options.markdown else show)(results)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "quality.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
