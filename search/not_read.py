@@ -1,5 +1,6 @@
 """The page of what was not read: for a knowledge base's managers, down to the passage."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -24,11 +25,10 @@ def not_read(request: Request, pk) -> HttpResponse:
     index = _serving(base)
     if chosen := request.GET.get("document"):
         return _passages(request, base, index, _document(base, chosen))
-    context = {"knowledge_base": base, "account": None, "losses": []}
+    context: dict[str, Any] = {"knowledge_base": base, "account": None, "losses": []}
     if index:
         failed = documents_in([base]).filter(status=Document.Status.FAILED).order_by("title")
-        account = account_of(index)
-        context |= {"account": account, "losses": losses(index, DOCUMENTS), "failed": failed[:DOCUMENTS]}
+        context |= {"account": account_of(index), "losses": losses(index, DOCUMENTS), "failed": failed[:DOCUMENTS]}
     return render(request, "search/not_read.html", context)
 
 
