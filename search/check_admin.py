@@ -37,9 +37,9 @@ class IndexCheckAdmin(ReadOnly, ModelAdmin):
     list_filter = ("state", "repair")
     list_select_related = ("knowledge_base",)
     list_before_template = "admin/search/indexcheck/start.html"
-    fields = ("state_label", "way", "scope", "passages", ("found", "repaired", "number_left"), "table", "error",
+    fields = ("state", "way", "scope", "passages", ("found", "repaired", "number_left"), "table", "error",
               "asker", ("created_at", "finished_at"))  # fmt: skip
-    readonly_fields = ("state_label", "way", "scope", "passages", "number_left", "table", "asker")
+    readonly_fields = ("way", "scope", "passages", "number_left", "table", "asker")
 
     def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
         return False

@@ -13,7 +13,7 @@ import pytest
 
 from kb.launch import Launcher, LaunchError, Service, birth, only_one
 from kb.management.commands.run import check_address
-from kb.services import expand, move_aside, procfile
+from kb.services import expand, move_aside, procfile, runs_here
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -210,6 +210,22 @@ def test_the_procfile_names_every_service():
     assert set(procfile(ROOT / "Procfile")) == {
         "redis", "chroma", "milvus", "embed", "answer", "parse", "reconciler", "web",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("vectors", "words", "uri", "here"),
+    [
+        ("chroma", "tantivy", "", {"chroma"}),
+        ("faiss", "tantivy", "", set()),
+        ("exact", "milvus", "", {"milvus"}),
+        ("milvus", "tantivy", "", {"milvus"}),
+        ("milvus", "milvus", "http://milvus:19530", set()),
+        ("chroma", "milvus", "", {"chroma", "milvus"}),
+    ],
+)
+def test_only_the_stores_that_are_used_are_started(settings, vectors, words, uri, here):
+    settings.KB_VECTOR_STORE, settings.KB_KEYWORD_INDEX, settings.KB_MILVUS_URI = vectors, words, uri
+    assert {name for name in ("chroma", "milvus") if runs_here(name)} == here
 
 
 ORPHAN = """

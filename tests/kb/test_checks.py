@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from kb import checks
+from search.keywords import ENGINES as KEYWORDS
+from search.stores import ENGINES as STORES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,9 +63,48 @@ def test_the_defaults_are_fine(settings):
 
 
 @pytest.mark.parametrize(
+    ("store", "uri", "said"),
+    [
+        ("milvus", "tcp://milvus:19530", "kb.E007"),
+        ("milvus", "http://milvus:19530", None),
+        ("milvus", "", None),
+        ("chroma", "tcp://milvus:19530", None),
+        ("milvus", "old.db", "kb.E009"),
+    ],
+)
+def test_an_address_that_milvus_cannot_have_is_told(settings, tmp_path, store, uri, said):
+    (tmp_path / "old.db").write_text("of an older version")
+    settings.KB_DATA, settings.KB_VECTOR_STORE, settings.KB_MILVUS_URI = tmp_path, store, uri
+    assert [message.id for message in checks.check_stores(None)] == ([said] if said else [])
+
+
+def test_an_engine_that_is_not_installed_is_told(settings, monkeypatch):
+    settings.KB_VECTOR_STORE, settings.KB_KEYWORD_INDEX = "faiss", "milvus"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert [message.id for message in checks.check_stores(None)] == ["kb.E006", "kb.E006", "kb.E008"]
+
+
+def test_the_nightly_check_has_an_hour_of_the_day(settings):
+    settings.KB_CHECK_HOUR = 24
+    assert [message.id for message in checks.check_hour(None)] == ["kb.E010"]
+    settings.KB_CHECK_HOUR = -1
+    assert checks.check_hour(None) == []
+
+
+@pytest.mark.parametrize(("setting", "engines"), [("KB_VECTOR_STORE", STORES), ("KB_KEYWORD_INDEX", KEYWORDS)])
+def test_every_engine_can_be_chosen_by_its_setting(tmp_path, setting, engines):
+    for engine in engines:
+        environment = {**os.environ, "KB_DATA": str(tmp_path), setting: engine}
+        program = f"from kb import settings; print(settings.{setting})"
+        said = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=environment, text=True)
+        assert said.strip() == engine
+
+
+@pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
         ("KB_PORT", "many", "KB_PORT must be a whole number, not 'many'."),
+        ("KB_VECTOR_STORE", "pinecone", "KB_VECTOR_STORE must be one of chroma, faiss, milvus, exact, not 'pinecone'."),
         ("KB_DEBUG", "yep", "KB_DEBUG must be yes or no, not 'yep'."),
         ("KB_DATA", "/dev/null/data", "The folder /dev/null/data cannot be made: Not a directory. See KB_DATA."),
     ],
