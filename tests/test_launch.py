@@ -88,7 +88,8 @@ def test_after_three_deaths_a_service_is_mended(launch, monkeypatch, data):
     folder = data / "chroma"
     folder.mkdir()
     code = f"import os, time; os.path.exists({str(folder)!r}) and exit(1); time.sleep(600)"
-    launcher = launch(script("chroma", code, mend=lambda: move_aside("Chroma", folder), ready=lambda pid: not folder.exists()))
+    mend = {"mend": lambda: move_aside("Chroma", folder), "ready": lambda pid: not folder.exists()}
+    launcher = launch(script("chroma", code, **mend))
     watch_until(launcher, lambda: launcher.running["chroma"].is_ready)
     assert [path.name.startswith("chroma.broken-") for path in data.glob("chroma*")] == [True]
 
