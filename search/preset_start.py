@@ -26,6 +26,7 @@ class Start:
     model: str = ""
     url: str = ""
     served: list[ServedModel] = field(default_factory=list)
+    example: str = "http://127.0.0.1:11434/v1"
     error: str = ""
     note: str = ""
 
