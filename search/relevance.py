@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from kb.models import Document, Section
 from search.models import Question, Relevant
-from search.passage import Passage
+from search.passage import Passage, Twin
 
 MOST_VERSIONS = 20  # a chain of newer versions is followed no farther
 TEXTS = 8  # documents whose text is remembered
@@ -25,10 +25,13 @@ class Place:
     end: int | None = None
 
     def is_in(self, passage: Passage) -> bool:
-        """Whether the passage is of this document and, where there are offsets, has some of them."""
-        if passage.document_id != self.document_id:
+        """Whether the passage, or one that says the same and was folded into it, has some of this place."""
+        return any(self._meets(one) for one in (passage, *passage.twins))
+
+    def _meets(self, one: Passage | Twin) -> bool:
+        if one.document_id != self.document_id:
             return False
-        return self.start is None or self.end is None or (passage.start < self.end and self.start < passage.end)
+        return self.start is None or self.end is None or (one.start < self.end and self.start < one.end)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Saved questions are asked on the way of chat, and what they find is measured, whatever happens to the worker."""
 
+from dataclasses import replace
+
 import pytest
 from django.utils import timezone
 
@@ -8,6 +10,7 @@ from search import evaluation_jobs as jobs
 from search.embedders import EmbeddingError
 from search.evaluation_schedule import start_due
 from search.models import EvaluationRun, SearchSettings
+from search.rerank import RERANK_AWAY
 from search.tuning import Tuning
 from tests.search.evaluating import TEXTS, done, keep, shelve
 from tests.search.evaluating import engines as engines
@@ -104,6 +107,29 @@ def test_an_index_that_does_not_serve_can_be_measured(handbook, shelf, engines):
     run = done(handbook, index=empty)
     assert run.index == empty
     assert run.answers[0]["ways"]["vector"]["ranks"] == [None]
+
+
+def test_what_was_folded_into_a_passage_that_says_the_same_is_found_with_it(handbook, index, engines):
+    said = "Cars are parked behind the building, next to the bicycles of the staff."
+    shelf = shelve(index, {"one": said, "two": said})
+    for document in shelf.values():
+        keep(handbook, "Where are cars parked?", document)
+    ranks = [one["ways"]["hybrid"]["ranks"] for one in done(handbook, tuning=Tuning(fold=True)).answers]
+    assert ranks == [[1], [1]]
+
+
+def test_while_the_reranker_is_away_nothing_is_measured(handbook, shelf, monkeypatch):
+    keep(handbook, "Lunch?", shelf["lunch"])
+    real = ask_saved.retrieve
+
+    def without_reranker(*arguments, **options):
+        note = str(RERANK_AWAY % {"reason": "it is gone"})
+        return replace(real(*arguments, **options), notes=(note,))
+
+    monkeypatch.setattr(ask_saved, "retrieve", without_reranker)
+    run = done(handbook)
+    assert run.state == State.QUEUED
+    assert "it is gone" in run.error
 
 
 def make_index_beside(base):
