@@ -26,7 +26,7 @@ class Place:
 
     def is_in(self, passage: Passage) -> bool:
         """Whether the passage, or one that says the same and was folded into it, has some of this place."""
-        return any(self._meets(one) for one in (passage, *passage.twins))
+        return self._meets(passage) or any(map(self._meets, passage.twins))
 
     def _meets(self, one: Passage | Twin) -> bool:
         if one.document_id != self.document_id:
