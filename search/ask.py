@@ -49,16 +49,20 @@ def ask(
     knowledge_bases: Iterable[KnowledgeBase],
     mode: str = "hybrid",
     limit: int = LIMIT,
+    instead_of: Message | None = None,
 ) -> Message:
     """The question with its answer, kept as the conversation's next message. Nothing is locked while it searches.
 
     Where a language model answers, the message comes back with its sources while the answer is still being written.
+    `instead_of` names the message in whose place is asked again: what came after it is not looked at.
     """
     model = chosen_for(conversation)
     if model is not None:
-        return begin_writing(conversation, question, model=model, knowledge_bases=knowledge_bases, mode=mode)
+        return begin_writing(
+            conversation, question, model=model, knowledge_bases=knowledge_bases, mode=mode, instead_of=instead_of
+        )
     began = time.monotonic()
-    searched = standalone(question, questions_before(conversation))
+    searched = standalone(question, questions_before(conversation, instead_of))
     answer = answer_once(searched, knowledge_bases=knowledge_bases, mode=mode, limit=limit)
     message = Message(
         conversation=conversation, question=question, searched=searched, answer=answer.answer,

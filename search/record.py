@@ -9,6 +9,7 @@ from django.utils.text import Truncator
 from kb.models import Document
 from search.cite import Source
 from search.models import Citation, Conversation, Message
+from search.places import standing
 
 TITLE_CHARACTERS = 80
 
@@ -32,7 +33,9 @@ def title_of(question: str) -> str:
     return Truncator(" ".join(question.split())).chars(TITLE_CHARACTERS)
 
 
-def questions_before(conversation: Conversation) -> list[str]:
-    """As they were searched for, so that a follow-up of a follow-up still knows what it is about."""
-    pairs = conversation.messages.order_by("-created_at", "-pk").values_list("searched", "question")[:3]
-    return [searched or question for searched, question in reversed(pairs)]
+def questions_before(conversation: Conversation, instead_of: Message | None = None) -> list[str]:
+    """As they were searched for, so that a follow-up of a follow-up still knows what it is about.
+
+    Only those that stand; and only those before the message in whose place is asked again, where there is one.
+    """
+    return [one.searched or one.question for one in standing(conversation, before=instead_of)[-3:]]

@@ -15,6 +15,7 @@ from search.cite import cite
 from search.follow_up import standalone
 from search.models import ChatModel, Conversation, Message
 from search.passage import Passage
+from search.places import standing
 from search.record import questions_before, record
 from search.retrieve import retrieve
 from search.structure import with_parts
@@ -31,17 +32,17 @@ AWAY = _("The process that writes answers does not answer.")
 
 def begin_writing(
     conversation: Conversation, question: str, *, model: ChatModel, knowledge_bases: Iterable[KnowledgeBase],
-    mode: str = "hybrid",
+    mode: str = "hybrid", instead_of: Message | None = None,
 ) -> Message:  # fmt: skip
     """The question with its sources, kept; its answer is being written, or nothing that was found answers it."""
     began = time.monotonic()
-    history = _history(conversation)
-    searched = _standalone(conversation, question, history, model)
+    history = _history(conversation, instead_of)
+    searched = _standalone(question, history, questions_before(conversation, instead_of), model)
     found = retrieve(searched, knowledge_bases=knowledge_bases, mode=mode, limit=PASSAGES)
     passages = with_parts(found.passages)
     message = Message(
         conversation=conversation, question=question, searched=searched, mode=mode,
-        notes=[str(note) for note in found.notes], chat_model=model, model_name=model.name,
+        notes=[str(note) for note in found.notes], chat_model=model, model_name=model.label,
     )  # fmt: skip
     if not passages or not ExtractiveAnswerer().is_answered_by(searched, passages):
         return _unanswered(message, passages, began)
@@ -85,14 +86,13 @@ def end_without_model(message: Message, why: str) -> None:
     message.refresh_from_db()
 
 
-def _history(conversation: Conversation) -> list[tuple[str, str]]:
+def _history(conversation: Conversation, instead_of: Message | None = None) -> list[tuple[str, str]]:
     """The exchanges before, as (question, answer); what was asked or answered again counts once."""
-    before = conversation.messages.filter(replaced_by=None).exclude(state=Message.State.WRITING)
-    pairs = before.order_by("-created_at", "-pk").values_list("question", "answer")[:REMEMBERED]
-    return [(question, answer) for question, answer in reversed(pairs)]
+    before = [one for one in standing(conversation, before=instead_of) if one.state != Message.State.WRITING]
+    return [(one.question, one.answer) for one in before[-REMEMBERED:]]
 
 
-def _standalone(conversation: Conversation, question: str, history: Sequence[tuple[str, str]], model: ChatModel) -> str:
+def _standalone(question: str, history: Sequence[tuple[str, str]], questions: Sequence[str], model: ChatModel) -> str:
     """By the model where it answers soon enough, else by the words of the questions before."""
     if not history:
         return question
@@ -104,4 +104,4 @@ def _standalone(conversation: Conversation, question: str, history: Sequence[tup
         rewritten = ""
     if rewritten and len(rewritten) <= LONGEST_REWRITE and "\n" not in rewritten:
         return rewritten
-    return standalone(question, questions_before(conversation))
+    return standalone(question, questions)

@@ -8,8 +8,7 @@ from django.db.models import QuerySet
 from kb.env import env
 from search.chat import ChatSettings
 from search.models import ChatModel, Conversation
-
-FROM_ENVIRONMENT = "KB_CHAT_URL"  # the name of the row that the environment makes
+from search.models.chat import FROM_ENVIRONMENT
 
 
 class NoSuchModel(Exception):

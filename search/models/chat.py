@@ -10,6 +10,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+FROM_ENVIRONMENT = "KB_CHAT_URL"  # the name of the row that the environment makes
+
 
 class ChatModel(models.Model):
     """A model behind an OpenAI-compatible `/v1/chat/completions`: vLLM, Ollama, llama.cpp, LM Studio, a hosted one.
@@ -55,7 +57,16 @@ class ChatModel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.label
+
+    @property
+    def is_from_environment(self) -> bool:
+        return self.name == FROM_ENVIRONMENT
+
+    @property
+    def label(self) -> str:
+        """How people know it: the environment's by what its server calls it."""
+        return self.model if self.is_from_environment else self.name
 
     @property
     def api_key(self) -> str:
