@@ -18,8 +18,10 @@ ASK_SECONDS, WRITE_SECONDS = 10.0, 120.0
 LOCK_SECONDS = 600.0
 NOT_LOADED = 101  # what Milvus Lite says after a restart of a collection that is on disk alone
 UNKNOWN = (100, 4)  # Milvus 2.3 and later; before
-# A server that comes back is found within a second; gRPC's own pauses grow to two minutes.
+# A server that comes back is found within a second: gRPC's own pauses grow to two minutes. And it hangs up on who asks
+# oftener than every five minutes whether it is still there, which pymilvus does every ten seconds.
 PAUSES = {
+    "grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": 0,
     "grpc.initial_reconnect_backoff_ms": 100, "grpc.min_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 1000, "grpc.use_local_subchannel_pool": 1,
 }  # fmt: skip
@@ -67,6 +69,8 @@ class Milvus:
     def _client(self) -> Any:
         from pymilvus import MilvusClient
 
+        for name in ("pymilvus", "pymilvus.milvus_client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what it says of an error, it also raises
         return MilvusClient(
             self.url, token=settings.KB_MILVUS_TOKEN, db_name=settings.KB_MILVUS_DATABASE, timeout=ASK_SECONDS,
             grpc_options=PAUSES,

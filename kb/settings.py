@@ -175,6 +175,7 @@ KB_CHAT_MODEL = env("KB_CHAT_MODEL")
 KB_CHAT_SECONDS = env_int("KB_CHAT_SECONDS", 120, minimum=1)
 KB_ANSWER_URL = env("KB_ANSWER_URL")
 KB_ANSWER_LISTEN = env("KB_ANSWER_LISTEN")
+KB_API_CALLS_A_MINUTE = env_int("KB_API_CALLS_A_MINUTE", 600, minimum=0)  # of each key; 0: any number
 
 # --- Celery: the row is the job, a message is only a doorbell ------------------
 CELERY = {
@@ -221,6 +222,7 @@ CONTENT_SECURITY_POLICY = {
 for name in ("HF_HUB_OFFLINE", "DO_NOT_TRACK", "SCARF_NO_ANALYTICS", "UNSTRUCTURED_DISABLE_NOTICE"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # pymilvus would read any .env it finds on its way up
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 LOGGING = {
@@ -229,8 +231,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("KB_LOG_LEVEL", "INFO")},
-    "loggers": {
-        **{name: {"level": "WARNING"} for name in ("httpx", "chromadb", "faiss")},
-        "pymilvus": {"level": "CRITICAL"},  # what it says of an error, it also raises
-    },
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "chromadb", "faiss")},
 }

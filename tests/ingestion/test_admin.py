@@ -13,7 +13,7 @@ from django.utils import timezone
 from ingestion import dashboard, watch
 from kb.beats import beat
 from kb.models import ApiKey, Document, Invitation, KnowledgeBase, Membership, User
-from search.models import Conversation, Index
+from search.models import Conversation, Index, IndexCheck
 from tests.search.library import add_document, make_index
 
 LISTS = [
@@ -38,6 +38,7 @@ def fill(n: int) -> None:
         index = make_index(base)
         add_document(index, "One passage.", "Another.", title=f"Document {number}")
         ApiKey.issue(user, "script")
+        IndexCheck.objects.create(knowledge_base=base)
         Invitation.objects.create(
             token_digest=f"{number}", knowledge_base=base, invited_by=user, expires_at=timezone.now()
         )
