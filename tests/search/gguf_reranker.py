@@ -39,15 +39,14 @@ def reranker_gguf(file: Path) -> Path:
 
 
 def score_by_hand(question: str, passage: str) -> float:
-    """The same by transformers: question and passage behind one another, the first token's vector into the head."""
+    """The same by transformers. Of BERT's separators llama.cpp sets only the middle one; it knows one token type."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer, model = AutoTokenizer.from_pretrained(MODEL_DIR), AutoModel.from_pretrained(MODEL_DIR).eval()
-    ids = tokenizer(question, passage, return_tensors="pt")
-    ids["token_type_ids"].zero_()  # llama.cpp knows one type
+    ids = tokenizer(question)["input_ids"] + tokenizer(passage)["input_ids"][1:-1]
     with torch.inference_mode():
-        first = model(**ids).last_hidden_state[0, 0].numpy()
+        first = model(input_ids=torch.tensor([ids])).last_hidden_state[0, 0].numpy()
     weights = head()
     inner = np.tanh(weights["cls.weight"] @ first + weights["cls.bias"])
     return float((weights["cls.output.weight"] @ inner + weights["cls.output.bias"])[0])
