@@ -8,7 +8,8 @@ from ninja.openapi.docs import Swagger
 from ingestion.api import router as documents
 from kb.api import router as knowledge_bases
 from kb.api_errors import add_error_answers, missing, with_method_answers
-from kb.api_keys import BearerKey, HeaderKey
+from kb.api_keys import keys
+from kb.models import ApiKey
 from search.api import router as questions
 from search.evaluation_api import router as evaluation
 from search.organising_api import router as organising
@@ -26,12 +27,20 @@ api = NinjaAPI(
     version="1",
     urls_namespace="api",
     description="Upload documents, find passages, and get answers with their sources.",
-    auth=[BearerKey(), HeaderKey()],
+    auth=keys(ApiKey.Scope.MANAGE),
     docs=Docs({"validatorUrl": None, "persistAuthorization": False, "defaultModelsExpandDepth": 0}),
 )
 add_error_answers(api)
-for router in (knowledge_bases, documents, questions, search_settings, evaluation, organising):
-    api.add_router("", router)
+READ, WRITE, MANAGE = ApiKey.Scope.READ, ApiKey.Scope.WRITE, ApiKey.Scope.MANAGE
+for router, scopes in (
+    (knowledge_bases, keys(MANAGE, to_read=READ)),
+    (documents, keys(WRITE, to_read=READ)),
+    (questions, keys(READ)),
+    (search_settings, keys(MANAGE)),
+    (evaluation, keys(MANAGE)),
+    (organising, keys(WRITE, to_read=READ)),
+):
+    api.add_router("", router, auth=scopes)
 
 addresses, *named = api.urls
 for address in addresses:

@@ -1,4 +1,7 @@
-"""Who may read, write and manage which knowledge bases. Nothing else decides this."""
+"""Who may read, write and manage which knowledge bases. Nothing else decides this.
+
+Where a program acts for a person (`user.acting_key`), it gets what the person may and its key allows, too.
+"""
 
 from collections.abc import Iterable
 
@@ -6,14 +9,16 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from kb.models import Document, KnowledgeBase, Membership, Role, User
+from kb.models import ApiKey, Document, KnowledgeBase, Membership, Role, User
 
 WRITERS = (Role.EDITOR, Role.MANAGER)
 MANAGERS = (Role.MANAGER,)
+Scope = ApiKey.Scope
+READING = (Scope.READ, Scope.ASK, Scope.WRITE, Scope.MANAGE)  # whoever does any of these must see what it is done to
 
 
 def _with_role(user: User, roles: tuple[str, ...]) -> QuerySet[KnowledgeBase]:
-    living = KnowledgeBase.objects.filter(deleted_at=None)
+    living = _of_key(user, KnowledgeBase.objects.filter(deleted_at=None))
     if not user.is_active or not user.is_authenticated:
         return living.none()
     if user.is_superuser:
@@ -25,19 +30,39 @@ def _with_role(user: User, roles: tuple[str, ...]) -> QuerySet[KnowledgeBase]:
     return living.filter(allowed)
 
 
+def _of_key(user: User, living: QuerySet[KnowledgeBase]) -> QuerySet[KnowledgeBase]:
+    key = getattr(user, "acting_key", None)  # a visitor who has not signed in has none
+    return living.filter(pk__in=key.knowledge_bases.values("pk")) if key and key.is_limited else living
+
+
+def may(user: User, *scopes: str) -> bool:
+    """Whether one of these things is among those that the acting key is for; a person's own session is for all."""
+    key = getattr(user, "acting_key", None)
+    return key is None or any(key.may(scope) for scope in scopes)
+
+
+def may_create(user: User) -> bool:
+    """Whether this person or program may make knowledge bases: a key for certain ones would not see the new one."""
+    key = getattr(user, "acting_key", None)
+    return may(user, Scope.MANAGE) and not (key and key.is_limited)
+
+
 def readable_by(user: User) -> QuerySet[KnowledgeBase]:
     """The knowledge bases that this person may ask and read."""
-    return _with_role(user, (Role.VIEWER, *WRITERS))
+    found = _with_role(user, (Role.VIEWER, *WRITERS))
+    return found if may(user, *READING) else found.none()
 
 
 def writable_by(user: User) -> QuerySet[KnowledgeBase]:
     """The knowledge bases to which this person may add documents, and from which remove them."""
-    return _with_role(user, WRITERS)
+    found = _with_role(user, WRITERS)
+    return found if may(user, Scope.WRITE) else found.none()
 
 
 def manageable_by(user: User) -> QuerySet[KnowledgeBase]:
     """The knowledge bases whose settings and members this person may change."""
-    return _with_role(user, MANAGERS)
+    found = _with_role(user, MANAGERS)
+    return found if may(user, Scope.MANAGE) else found.none()
 
 
 def documents_in(knowledge_bases: Iterable[KnowledgeBase]) -> QuerySet[Document]:

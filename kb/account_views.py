@@ -1,5 +1,6 @@
 """A person's own pages: account, password, API keys, language, appearance."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import PasswordChangeView
@@ -13,12 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 
 from kb.forms import AccountForm, ApiKeyForm
-from kb.models import ApiKey, User
+from kb.models import User
 
 
 def _account(request, status=200, **page):
-    page = {"form": AccountForm(instance=request.user), "key_form": ApiKeyForm()} | page
-    page["keys"] = request.user.api_keys.filter(revoked_at=None)
+    page = {"form": AccountForm(instance=request.user), "key_form": ApiKeyForm(user=request.user)} | page
+    page["keys"] = request.user.api_keys.filter(revoked_at=None).prefetch_related("knowledge_bases")
+    page["most_calls"] = settings.KB_API_CALLS_A_MINUTE
     return render(request, "kb/account.html", page, status=status)
 
 
@@ -48,10 +50,10 @@ class PasswordView(PasswordChangeView):
 @require_POST
 def api_key_create(request):
     """Answers with the page itself: the secret is shown this once and kept nowhere."""
-    form = ApiKeyForm(request.POST)
+    form = ApiKeyForm(request.POST, user=request.user)
     if not form.is_valid():
         return _account(request, key_form=form, status=422)
-    key, secret = ApiKey.issue(request.user, form.cleaned_data["name"])
+    key, secret = form.issue()
     return _account(request, new_key=key, secret=secret, status=201)
 
 

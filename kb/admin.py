@@ -251,15 +251,17 @@ class InvitationAdmin(ReadOnly, ModelAdmin):
 class ApiKeyAdmin(ReadOnly, ModelAdmin):
     """Made by its owner, to whom it is shown once; revoked here."""
 
-    list_display = ("name", "user", "beginning", "state", "created_at", "last_used_at", "revoked_at")
+    list_display = ("name", "user", "beginning", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     list_select_related = ("user",)
     search_fields = ("name", "beginning", "user__username")
     actions = ("revoke",)
 
-    @display(description=_("state"), label={"active": "success", "revoked": "danger"})
+    @display(description=_("state"), label={"active": "success", "expired": "warning", "revoked": "danger"})
     def state(self, key: ApiKey) -> tuple[str, str]:
-        return ("revoked", str(_("revoked"))) if key.revoked_at else ("active", str(_("in use")))
+        if key.revoked_at:
+            return "revoked", str(_("revoked"))
+        return ("expired", str(_("expired"))) if key.has_expired else ("active", str(_("in use")))
 
     @admin.action(description=_("Revoke the chosen keys"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -8,10 +8,12 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field, StringConstraints
 
-from kb.access import get_manageable, readable_by
+from kb.access import get_manageable, may_create, readable_by
+from kb.api_errors import ApiError
 from kb.models import KnowledgeBase, Membership, Role, User
 from kb.request import Request
 
@@ -79,6 +81,8 @@ def _show(user: User, pk: UUID) -> KnowledgeBaseOut:
 @router.post("/knowledge-bases", response={201: KnowledgeBaseOut}, summary="Make a knowledge base")
 def create(request: Request, body: KnowledgeBaseIn):
     """You become its manager."""
+    if not may_create(request.user):
+        raise ApiError(403, _("This key is for certain knowledge bases, so it cannot make another."))
     with transaction.atomic():
         made = KnowledgeBase.objects.create(name=body.name, description=body.description, created_by=request.user)
         Membership.objects.create(knowledge_base=made, user=request.user, role=Role.MANAGER)

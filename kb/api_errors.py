@@ -11,7 +11,15 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 logger = logging.getLogger(__name__)
 
-CODES = {400: "bad_request", 409: "conflict", 413: "too_large", 422: "invalid", 503: "unavailable"}
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    409: "conflict",
+    413: "too_large",
+    422: "invalid",
+    429: "too_many",
+    503: "unavailable",
+}
 OUR_NAMES = {"body", "filters"}  # the parameters in which several values come together
 
 
@@ -31,9 +39,10 @@ class ErrorOut(Schema):
 class ApiError(Exception):
     """A request that cannot be answered, with the sentence that says why."""
 
-    def __init__(self, status: int, message: str, code: str = "") -> None:
+    def __init__(self, status: int, message: str, code: str = "", **headers: str) -> None:
         super().__init__(message)
         self.status, self.message, self.code = status, message, code or CODES.get(status, "error")
+        self.headers = headers
 
 
 def problem(status: int, code: str, message: str, **headers: str) -> JsonResponse:
@@ -56,7 +65,7 @@ def invalid(request: HttpRequest, error: ValidationError) -> JsonResponse:
 
 
 def refused(request: HttpRequest, error: ApiError) -> JsonResponse:
-    return problem(error.status, error.code, error.message)
+    return problem(error.status, error.code, error.message, **error.headers)
 
 
 def other(request: HttpRequest, error: HttpError) -> JsonResponse:

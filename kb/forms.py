@@ -1,11 +1,17 @@
 """What people may fill in about themselves and about knowledge bases."""
 
+from datetime import datetime, timedelta
+
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import Group
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from kb.access import readable_by
 from kb.models import ApiKey, Invitation, KnowledgeBase, Role, User
+
+KEY_DAYS = [(30, _("30 days")), (90, _("90 days")), (365, _("a year")), (0, _("ever"))]
 
 
 class NewPersonForm(UserCreationForm):
@@ -40,10 +46,49 @@ class AccountForm(forms.ModelForm):
 
 
 class ApiKeyForm(forms.ModelForm):
+    """What a new key is called, what it is for and how long; of the knowledge bases, those that its maker may read."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("It may"), choices=ApiKey.Scope.choices, initial=ApiKey.Scope.values,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("A key that may do nothing is of no use: choose something.")},
+    )  # fmt: skip
+    days = forms.TypedChoiceField(label=_("It works for"), choices=KEY_DAYS, coerce=int, initial=365)
+    knowledge_bases = forms.ModelMultipleChoiceField(
+        KnowledgeBase.objects.none(), label=_("Only these knowledge bases"), required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=_("None chosen: all that you may read, also later ones."),
+    )  # fmt: skip
+
     class Meta:
         model = ApiKey
-        fields = ("name",)
+        fields = ("name", "scopes", "calls_a_minute", "knowledge_bases")
         labels = {"name": _("What will use it, for example: backup script")}
+
+    def __init__(self, *args, user: User, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+        bases = self.fields["knowledge_bases"]
+        assert isinstance(bases, forms.ModelMultipleChoiceField)
+        bases.queryset = readable_by(user)
+        self.fields["calls_a_minute"].required = False
+
+    def clean_scopes(self) -> list[str]:
+        """All of them is kept as none, so that what comes later is among them."""
+        chosen = self.cleaned_data["scopes"]
+        return [] if set(chosen) == set(ApiKey.Scope.values) else chosen
+
+    def clean_calls_a_minute(self) -> int:
+        return self.cleaned_data["calls_a_minute"] or 0
+
+    def issue(self) -> tuple[ApiKey, str]:
+        """The new key and its secret."""
+        given = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        return ApiKey.issue(self.user, given.pop("name"), expires_at=in_days(self.cleaned_data["days"]), **given)
+
+
+def in_days(days: int) -> datetime | None:
+    """So many days from now; None for 0, which is never."""
+    return timezone.now() + timedelta(days=days) if days else None
 
 
 class KnowledgeBaseForm(forms.ModelForm):

@@ -9,7 +9,8 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from kb.access import chosen_among, readable_by
 from kb.api import Input
-from kb.models import KnowledgeBase
+from kb.api_keys import keys
+from kb.models import ApiKey, KnowledgeBase
 from kb.request import Request
 from search.about import about
 from search.ask import answer_once
@@ -201,7 +202,7 @@ def search(request: Request, body: SearchIn):
     }
 
 
-@router.post("/answer", response=AnswerOut, summary="Answer a question")
+@router.post("/answer", response=AnswerOut, summary="Answer a question", auth=keys(ApiKey.Scope.ASK))
 def answer(request: Request, body: AnswerIn):
     """Made of your documents alone; `answered` is false where nothing in them answers it."""
     scope = chosen_among(readable_by(request.user), body.knowledge_bases)

@@ -2,15 +2,25 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
 class User(AbstractUser):
-    """A person who signs in; superusers administer the installation."""
+    """A person who signs in; superusers administer the installation.
+
+    `acting_key` is set by kb/api_keys.py where a program acts for the person: kb/access.py then allows no more than
+    that key does. It is None for the person's own sessions, and is no column.
+    """
+
+    acting_key: "ApiKey | None" = None
 
     class Theme(models.TextChoices):
         AUTO = "auto", _("as the device")
@@ -36,8 +46,8 @@ def digest_of(token: str) -> str:
 class ApiKey(models.Model):
     """A secret with which a program acts for a user. Only its digest is kept.
 
-    It may do what its scopes name, and never more than its user may; an empty list is all of them. `knowledge_bases`,
-    where there are some, are the only ones that it sees.
+    It may do what its scopes name, and never more than its user may; an empty list is all of them. One that
+    `is_limited` sees its `knowledge_bases` alone, and none once these are gone.
     """
 
     class Scope(models.TextChoices):
@@ -64,6 +74,7 @@ class ApiKey(models.Model):
     knowledge_bases = models.ManyToManyField(
         "kb.KnowledgeBase", blank=True, related_name="+", verbose_name=_("only these knowledge bases")
     )
+    is_limited = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = _("API key")
@@ -74,7 +85,36 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.beginning}...)"
 
     @classmethod
-    def issue(cls, user: User, name: str) -> tuple["ApiKey", str]:
+    @transaction.atomic
+    def issue(
+        cls,
+        user: User,
+        name: str,
+        *,
+        scopes: Iterable[str] = (),
+        expires_at: datetime | None = None,
+        calls_a_minute: int = 0,
+        knowledge_bases: Iterable[Any] = (),
+    ) -> tuple["ApiKey", str]:
         """A new key and its secret, which is shown once and never again."""
         secret = cls.PREFIX + secrets.token_urlsafe(32)
-        return cls.objects.create(user=user, name=name, beginning=secret[:12], digest=digest_of(secret)), secret
+        only = list(knowledge_bases)
+        key = cls.objects.create(
+            user=user, name=name, beginning=secret[:12], digest=digest_of(secret), scopes=list(scopes),
+            expires_at=expires_at, calls_a_minute=calls_a_minute, is_limited=bool(only),
+        )  # fmt: skip
+        key.knowledge_bases.set(only)
+        return key, secret
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    def may(self, scope: str) -> bool:
+        """Whether its scopes name this one."""
+        return not self.scopes or scope in self.scopes
+
+    @property
+    def scope_names(self) -> list[str]:
+        """What it may do, for people; nothing where it may do all."""
+        return [str(self.Scope(scope).label) for scope in self.scopes if scope in self.Scope.values]

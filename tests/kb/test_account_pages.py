@@ -6,6 +6,7 @@ from django.urls import reverse
 from kb.models import ApiKey, digest_of
 
 PASSWORD = "correct horse battery"
+KEY = {"name": "script", "scopes": ApiKey.Scope.values, "days": 0, "calls_a_minute": 0}
 
 
 def test_alice_signs_in_and_out(client, alice):
@@ -71,7 +72,7 @@ def test_a_short_password_is_refused(client, alice):
 
 def test_the_secret_of_a_key_is_shown_once(client, alice):
     client.force_login(alice)
-    page = client.post(reverse("api_key_create"), {"name": "script"})
+    page = client.post(reverse("api_key_create"), KEY | {"name": "script"})
     secret = page.context["secret"]
     assert page.status_code == 201
     assert secret in page.text
@@ -82,7 +83,7 @@ def test_the_secret_of_a_key_is_shown_once(client, alice):
 
 def test_a_key_needs_a_name(client, alice):
     client.force_login(alice)
-    assert client.post(reverse("api_key_create"), {"name": ""}).status_code == 422
+    assert client.post(reverse("api_key_create"), KEY | {"name": ""}).status_code == 422
     assert not ApiKey.objects.exists()
 
 
