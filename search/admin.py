@@ -19,13 +19,17 @@ from search import check_admin, evaluation_admin, preset_admin, rerank_preset_ad
 from search.generations import suspend
 from search.ledger_admin import never_embedded
 from search.models import Index, IndexedDocument, Vector
+from search.progress import in_short, progress_of
 
-STATES = {Index.State.SERVING: "success", Index.State.BUILDING: "info", Index.State.RETIRED: ""}
+State = Index.State
+STATES = {
+    State.SERVING: "success", State.BUILDING: "info", State.BUILT: "info", State.PREVIOUS: "", State.RETIRED: "",
+}  # fmt: skip
 
 
 @admin.register(Index)
 class IndexAdmin(ReadOnly, ModelAdmin):
-    list_display = ("knowledge_base", "state_label", "preset", "dimension", "cut", "number_documents",
+    list_display = ("knowledge_base", "state_label", "how_far", "preset", "dimension", "cut", "number_documents",
                     "number_chunks", "in_use", "epoch", "served_at")  # fmt: skip
     list_filter = (("state", ChoicesDropdownFilter), "store_ready", ("knowledge_base", RelatedDropdownFilter))
     list_filter_submit = True
@@ -58,6 +62,11 @@ class IndexAdmin(ReadOnly, ModelAdmin):
     @display(description=_("state"), ordering="state", label=STATES)
     def state_label(self, index: Index) -> tuple[str, str]:
         return index.state, index.get_state_display()
+
+    @display(description=_("progress"))
+    def how_far(self, index: Index) -> str:
+        """Of one that is being built; the reason where it waits."""
+        return index.note or (in_short(progress_of(index)) if index.state == State.BUILDING else "")
 
     @display(description=_("passage length"))
     def cut(self, index: Index) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Max, Sum
+from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -69,7 +69,8 @@ def effect_of(knowledge_base: KnowledgeBase, shape: Shape) -> Effect:
 def _to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tuple[int, int]:
     """(passages, tokens): counted where the documents are cut so already, else by what they are now."""
     living = Chunk.objects.filter(document__knowledge_base=knowledge_base, document__deleted_at=None).order_by()
-    if cut := same_cut(knowledge_base, shape):
+    cut = same_cut(knowledge_base, shape)
+    if cut and _documents_in(living, cut.pk) >= _documents_in(living, serving.chunking_id):
         once = vectors.without_vector(living.filter(chunking=cut), shape.preset).values("digest")
         return once.distinct().count(), once.annotate(n=Max("tokens")).aggregate(total=Sum("n"))["total"] or 0
     now = living.filter(chunking=serving.chunking_id)
@@ -77,6 +78,11 @@ def _to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tu
     documents = Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None).count()
     step, new_step = serving.chunking.tokens - serving.chunking.overlap, shape.tokens - shape.overlap
     return max(min(documents, passages), round(passages * step / max(1, new_step))), tokens
+
+
+def _documents_in(chunks: QuerySet[Chunk], chunking: int) -> int:
+    """How many documents are cut so: one that is being built has not got to all yet."""
+    return chunks.filter(chunking=chunking).values("document").distinct().count()
 
 
 def about(number: int) -> int:

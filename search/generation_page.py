@@ -67,7 +67,11 @@ class Generations:
     def signature(self) -> str:
         """Changes when more than figures change."""
         made = self.making
-        parts = [self.serving.index.pk, self.previous and self.previous.index.pk, bool(self.serving.lacks)]
+        parts: list[object] = [
+            self.serving.index.pk,
+            self.previous and self.previous.index.pk,
+            bool(self.serving.lacks),
+        ]
         if made:
             parts += [
                 made.index.pk,

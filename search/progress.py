@@ -6,6 +6,8 @@ from statistics import median
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from kb.models import Chunk, Document
 from search import vectors
@@ -47,6 +49,17 @@ class Progress:
     @property
     def is_complete(self) -> bool:
         return self.documents >= self.total
+
+
+def in_short(progress: Progress) -> str:
+    """A line for lists."""
+    parts = [f"{progress.share:.0%}"]
+    if progress.tokens_per_second:
+        parts.append(_("%(n)d tokens/s") % {"n": round(progress.tokens_per_second)})
+    if progress.done_at:
+        at = date_format(timezone.localtime(progress.done_at), progress.done_format)
+        parts.append(_("done at about %(at)s") % {"at": at})
+    return ", ".join(parts)
 
 
 def progress_of(index: Index, now: datetime | None = None) -> Progress:

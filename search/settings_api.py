@@ -114,7 +114,8 @@ def _form(base: KnowledgeBase, changes: dict) -> SearchSettingsForm:
     values = {**_settings_out(base), **changes}
     data = {name: value for name, value in values.items() if value is not None and value is not False}
     if values["query_instruction"] is None:
-        data["query_instruction"] = SearchSettingsForm(data, instance=settings, knowledge_base=base).own_instruction
+        form = SearchSettingsForm(data, instance=settings, knowledge_base=base)
+        data |= {"query_instruction": form.own_instruction, "shown_for": form.preset_key}
     return SearchSettingsForm(data, instance=settings, knowledge_base=base)
 
 
@@ -132,13 +133,15 @@ def _generations_out(base: KnowledgeBase) -> dict:
 
 def _out(one: Generation) -> GenerationOut:
     index, progress = one.index, one.progress
+    moving = {
+        "tokens_left": progress.tokens_left, "tokens_per_second": progress.tokens_per_second,
+        "seconds_left": progress.seconds_left, "done_at": progress.done_at,
+    } if progress else dict.fromkeys(("tokens_left", "tokens_per_second", "seconds_left", "done_at"))  # fmt: skip
     return GenerationOut(
         id=index.pk, state=index.state, preset=index.preset.name, dimension=index.dimension,
         chunk_tokens=index.chunking.tokens, chunk_overlap=index.chunking.overlap, documents_lacking=one.lacks,
-        passages=one.passages, bytes=one.bytes, note=index.note, tokens_left=progress and progress.tokens_left,
-        tokens_per_second=progress and progress.tokens_per_second,
-        seconds_left=progress and progress.seconds_left, done_at=progress and progress.done_at,
-        trial=one.trial.sentence if one.trial else "",
+        passages=one.passages, bytes=one.bytes, note=index.note, trial=one.trial.sentence if one.trial else "",
+        **moving,
     )  # fmt: skip
 
 

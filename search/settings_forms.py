@@ -1,6 +1,7 @@
 """What the managers of a knowledge base may set about its search."""
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import KnowledgeBase
@@ -48,7 +49,7 @@ class SearchSettingsForm(forms.ModelForm):
         self.before = self.instance.preset or _default()
         self.preset = self._chosen() or self.before
         fields = self.fields
-        fields["preset"].choices = _presets()
+        fields["preset"].choices = _presets()  # type: ignore[attr-defined]
         fields["dimension"].widget = forms.Select(choices=_dimensions(self.preset))
         fields["dimension"].help_text = _("Shorter vectors take less memory. Changing it embeds nothing.")
         for name in ("chunk_tokens", "chunk_overlap"):
@@ -62,6 +63,11 @@ class SearchSettingsForm(forms.ModelForm):
         return facts_about(self.preset) if self.preset else None
 
     @property
+    def preset_key(self) -> str:
+        """Of the chosen model, for the page."""
+        return str(self.preset.pk) if self.preset else ""
+
+    @property
     def own_instruction(self) -> str:
         """Of the chosen model."""
         return self.preset.query_instruction if self.preset else ""
@@ -70,23 +76,23 @@ class SearchSettingsForm(forms.ModelForm):
         chosen = self.data.get("preset", "") if self.is_bound else self.instance.preset_id
         if not chosen:
             return _default() if self.is_bound else None
-        return Preset.objects.filter(pk=chosen).first() if str(chosen).isdigit() else None
+        return _found(str(chosen))
 
     def take_on_the_model(self) -> None:
         """After another model was chosen: a dimension that it has not, and the other one's instruction, give way."""
-        data = self.data.copy()
-        dimension = data.get("dimension", "")
+        data = {**self.data.dict()} if isinstance(self.data, QueryDict) else {**self.data}
+        dimension = str(data.get("dimension", ""))
         if self.preset and not (dimension.isdigit() and self.preset.allows(int(dimension))):
             data["dimension"] = ""
-        if self.preset and self.clean_query_instruction_of(data.get("query_instruction", "")) is None:
+        if self.preset and self.clean_query_instruction_of(str(data.get("query_instruction", ""))) is None:
             data["query_instruction"] = self.preset.query_instruction
         self.data = data
 
     def clean_query_instruction_of(self, text: str) -> str | None:
-        """None where it is the model's own, or was that of the model before."""
+        """None where it is the model's own: of the one that the page showed it for."""
         text = text.replace("\r\n", "\n")
-        own = {preset.query_instruction for preset in (self.preset, self.before) if preset}
-        return None if text in own else text
+        shown = _found(self.data.get("shown_for", "")) or self.before
+        return None if shown and text == shown.query_instruction else text
 
     def clean_query_instruction(self) -> str | None:
         return self.clean_query_instruction_of(self.cleaned_data["query_instruction"])
@@ -119,6 +125,10 @@ class SearchSettingsForm(forms.ModelForm):
         base.chunk_tokens, base.chunk_overlap = self.cleaned_data["chunk_tokens"], self.cleaned_data["chunk_overlap"]
         base.save(update_fields=["chunk_tokens", "chunk_overlap"])
         return super().save(commit)
+
+
+def _found(key: str) -> Preset | None:
+    return Preset.objects.filter(pk=key).first() if key.isdigit() else None
 
 
 def _default() -> Preset | None:

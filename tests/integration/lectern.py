@@ -80,8 +80,13 @@ class Lectern:
         """A client with a key of this user's, made an administrator if there is none of that name."""
         self.manage("createsuperuser", "--noinput", "--username", user, "--email", "",
                     DJANGO_SUPERUSER_PASSWORD=PASSWORD)  # fmt: skip
-        key = self.manage("create_api_key", user).split()[-1]
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        return self.client(self.manage("create_api_key", user).split()[-1])
+
+    def client(self, key: str) -> httpx.Client:
+        """A client with this key; it can be told from its `key`."""
+        client = httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        client.key = key  # type: ignore[attr-defined]
+        return client
 
     def processes(self, *words: str) -> list[psutil.Process]:
         """The service processes whose command line has all of these words, parents before their children."""

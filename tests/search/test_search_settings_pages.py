@@ -121,6 +121,21 @@ def test_choosing_another_model_offers_its_dimensions_and_its_instruction(manage
     assert '<option value="128">128, 512 bytes a passage</option>' in answer.text.replace("\xa0", " ")
     assert 'value="64"' not in answer.text
     assert "Query: " in answer.text
+    back = manager.post(
+        page("search_effect", handbook),
+        form(handbook, query_instruction="Query: ", shown_for=other.pk),
+        headers={**HTMX, "HX-Trigger-Name": "preset"},
+    )
+    assert "Query: " not in back.text
+
+
+def test_an_instruction_that_was_taken_away_stays_away(manager, handbook, index):
+    other = Preset.objects.create(
+        name="Other", model="other", dimension=64, max_tokens=512, query_instruction="Query: "
+    )
+    sent = form(handbook, preset=other.pk, shown_for=other.pk, query_instruction="")
+    manager.post(page("search_settings", handbook), sent)
+    assert settings_for(handbook).query_instruction == ""
 
 
 def test_the_models_own_instruction_is_followed_when_it_changes(manager, handbook, index):
