@@ -65,7 +65,7 @@ def _parts(answer: str) -> Iterator[tuple[str, bool]]:
 
 def numbers_in(text: str) -> tuple[int, ...]:
     """The numbers that a text cites, each once, in the order in which they first stand there."""
-    prose = "".join(part for part, is_code in _parts(text) if not is_code)
+    prose = "`".join(part for part, is_code in _parts(text) if not is_code)
     found = (number for match in NUMBERS.finditer(prose) for number in re.findall(r"\d+", match.group()))
     return tuple(dict.fromkeys(map(int, found)))
 
