@@ -37,7 +37,7 @@ def begin_writing(
     """The question with its sources, kept; its answer is being written, or nothing that was found answers it."""
     began = time.monotonic()
     history = _history(conversation, instead_of)
-    searched = _standalone(question, history, questions_before(conversation, instead_of), model)
+    searched = standalone_question(question, history, questions_before(conversation, instead_of), model)
     found = retrieve(searched, knowledge_bases=knowledge_bases, mode=mode, limit=PASSAGES)
     passages = with_parts(found.passages)
     message = Message(
@@ -92,7 +92,9 @@ def _history(conversation: Conversation, instead_of: Message | None = None) -> l
     return [(one.question, one.answer) for one in before[-REMEMBERED:]]
 
 
-def _standalone(question: str, history: Sequence[tuple[str, str]], questions: Sequence[str], model: ChatModel) -> str:
+def standalone_question(
+    question: str, history: Sequence[tuple[str, str]], questions: Sequence[str], model: ChatModel
+) -> str:
     """By the model where it answers soon enough, else by the words of the questions before."""
     if not history:
         return question
