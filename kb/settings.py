@@ -231,5 +231,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("KB_LOG_LEVEL", "INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "chromadb", "faiss")},
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "chromadb", "faiss")},
 }

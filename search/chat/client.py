@@ -19,9 +19,10 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 LONGEST_WAIT = 3.0  # seconds that a busy server may ask us to wait before we try once more
+LONGEST_TOKEN = 16  # characters on average, beyond which a server does not keep to the tokens it may write
 
 
-def open_client(chosen: ChatSettings, http: httpx2.AsyncClient | None = None) -> openai.AsyncOpenAI:
+def open_client(chosen: ChatSettings, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
     """The well-kept client for this model; `http` is shared, where several use the same server."""
     return openai.AsyncOpenAI(
         base_url=chosen.url.rstrip("/"),
@@ -40,30 +41,55 @@ def open_http() -> httpx2.AsyncClient:
     )
 
 
+@asynccontextmanager
+async def _shared(http: httpx2.AsyncClient | None) -> AsyncIterator[httpx2.AsyncClient]:
+    """These connections, or some for one question."""
+    if http is not None:
+        yield http
+        return
+    async with open_http() as own:
+        yield own
+
+
 async def stream(request: Request, http: httpx2.AsyncClient | None = None) -> AsyncIterator[Piece]:
     """The answer piece by piece; the last one has the tokens. Raises ChatError, also in the middle.
 
     Closing the iterator closes the connection, upon which model servers stop writing.
     """
-    client = open_client(request.settings, http)
-    async with _as_chat_error(request.settings):
-        answer = await _begin(client, request)
+    async with _as_chat_error(request.settings), _shared(http) as connections:
+        answer = await _begin(open_client(request.settings, connections), request)
         try:
-            tokens, ending = (0, 0), ""
-            async for chunk in answer:
-                if chunk.usage:
-                    tokens = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
-                for choice in chunk.choices or ():
-                    ending = choice.finish_reason or ending
-                    if choice.delta and choice.delta.content:
-                        yield Piece(choice.delta.content)
-            if not ending:
-                raise ChatError("cut", _("The language model broke off in the middle of its answer."))
-            yield Piece(tokens_in=tokens[0], tokens_out=tokens[1], ending=ending)
+            async for piece in _pieces(answer, request.settings.answer_tokens * LONGEST_TOKEN):
+                yield piece
         finally:
             await answer.close()
-            if http is None:
-                await client.close()
+
+
+async def _pieces(answer: openai.AsyncStream, longest: int) -> AsyncIterator[Piece]:
+    """What a server that behaves says, and as much of what one says that knows no end."""
+    tokens, ending, length = (0, 0), "", 0
+    async for chunk in answer:
+        if chunk.usage:
+            tokens = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
+        for choice in chunk.choices or ():
+            ending = choice.finish_reason or ending
+            if choice.delta and choice.delta.content:
+                length += len(choice.delta.content)
+                yield Piece(choice.delta.content)
+        if length > longest:
+            ending = "length"
+            break
+    _must_have_ended(ending, length)
+    yield Piece(tokens_in=tokens[0], tokens_out=tokens[1], ending=ending)
+
+
+def _must_have_ended(ending: str, length: int) -> None:
+    if not ending:
+        raise ChatError("cut", _("The language model broke off in the middle of its answer."))
+    if ending == "content_filter":
+        raise ChatError("refused", _("The language model's server holds the answer back."))
+    if not length:
+        raise ChatError("broken", _("The language model wrote nothing."))
 
 
 async def _begin(client: openai.AsyncOpenAI, request: Request):
@@ -113,6 +139,8 @@ async def _as_chat_error(chosen: ChatSettings):
 
 def _translated(error: Exception) -> ChatError:
     match error:
+        case openai.APIConnectionError(__cause__=httpx2.RemoteProtocolError() | httpx2.ReadError()):
+            return ChatError("cut", _("The language model broke off in the middle of its answer."))
         case openai.APITimeoutError() | httpx2.ConnectTimeout() | httpx2.ReadTimeout():
             return ChatError("slow", _("The language model did not answer in time."))
         case openai.APIConnectionError() | httpx2.ConnectError() | httpx2.InvalidURL():
