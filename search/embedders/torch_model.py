@@ -17,6 +17,7 @@ from search.embedders import EmbeddingError, EmbeddingSettings
 from search.embedders.batches import batches
 from search.embedders.device import default_batch_tokens, gpu_batch_tokens
 from search.embedders.rows import unit_rows
+from search.embedders.weights import reads_safetensors
 from search.tokenize import BUNDLED, BUNDLED_SHA256, encodable, end_as_asked, model_folder
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def attentions(device: str) -> list[str | None]:
 
 
 def load(settings: EmbeddingSettings, device: str) -> SentenceTransformer:
-    """The model, from files on this machine alone: weights as safetensors, no code out of the model's folder.
+    """The model, from files on this machine alone: weights alone, no code out of the model's folder.
 
     Raises EmbeddingError.
     """
@@ -129,7 +130,7 @@ def _opened(folder: Path, device: str) -> SentenceTransformer:
 
 
 def _with_attention(folder: Path, device: str, attention: str | None) -> SentenceTransformer:
-    options = {"use_safetensors": True, "dtype": dtype_of(device)}
+    options = {"use_safetensors": reads_safetensors(folder), "dtype": dtype_of(device)}
     if attention:
         options["attn_implementation"] = attention
     model = SentenceTransformer(

@@ -14,6 +14,7 @@ from sentence_transformers import CrossEncoder
 
 from search.embedders.batches import batches
 from search.embedders.local import device_of
+from search.embedders.weights import reads_safetensors
 from search.rerankers import RerankError, RerankSettings
 from search.rerankers.qwen3 import prompts
 from search.tokenize import encodable, model_folder
@@ -105,7 +106,7 @@ class CrossEncoderReranker:
 
 
 def _loaded(settings: RerankSettings, device: str) -> CrossEncoder:
-    """The model, from files on this machine alone: weights as safetensors, no code out of the model's folder."""
+    """The model, from files on this machine alone: weights alone, no code out of the model's folder."""
     folder = model_folder(settings.model, settings.revision)
     if folder is None:
         raise RerankError(f"The reranking model {settings.model} is not on this machine.", permanent=True)
@@ -113,7 +114,7 @@ def _loaded(settings: RerankSettings, device: str) -> CrossEncoder:
     try:
         model = CrossEncoder(
             str(folder), device=device, trust_remote_code=False, local_files_only=True, max_length=settings.max_tokens,
-            model_kwargs={"use_safetensors": True, "dtype": dtype},
+            model_kwargs={"use_safetensors": reads_safetensors(folder), "dtype": dtype},
         )  # fmt: skip
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         log.exception("Loading %s failed", settings.model)
