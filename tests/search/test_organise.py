@@ -250,6 +250,7 @@ def test_topics_are_found_again_when_many_documents_went(library, rung):
         ("elsewhere:1:x", -1, 3, State.FAILED),
         (f"{socket.gethostname()[:40]}:{os.getpid()}:x", 60, 1, State.RUNNING),
     ],
+    ids=["dead", "silent", "silent too often", "alive"],
 )
 def test_a_job_whose_worker_is_gone_is_done_by_another(handbook, rung, worker, lease, attempt, state):
     OrganisingJob.objects.create(
