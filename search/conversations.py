@@ -12,8 +12,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from kb.access import documents_in, readable_by
 from kb.models import User
 from kb.request import Request
+from search.chat.models import chosen_for, offered
 from search.forms import MODES, AskForm, RenameForm
 from search.models import Citation, Conversation
+from search.share_views import shared_url
 from search.turns import turns_of
 
 PER_PAGE = 30
@@ -48,6 +50,9 @@ def conversation(request: Request, pk) -> HttpResponse:
         "about": list(about),
         "form": AskForm(),
         "modes": MODES,
+        "chat_models": list(offered()),
+        "chosen_model": chosen_for(conversation),
+        "share_link": shared_url(request, conversation),
     }
     return render(request, "search/conversation.html", context)
 

@@ -1,13 +1,16 @@
 """What a person may ask, checked."""
 
 import uuid
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from search.models import Conversation
+from search.chat.models import offered
+from search.models import ChatModel, Conversation, Message
 
 QUESTION_CHARACTERS = 2000
+COMMENT_CHARACTERS = 2000
 HYBRID = "hybrid"
 MODES = [
     (HYBRID, _("by meaning and by words")),
@@ -48,6 +51,32 @@ class AskForm(_Scope):
         error_messages={"required": _("Write a question first.")},
     )
     conversation = forms.UUIDField(required=False)
+    chat_model = forms.ModelChoiceField(
+        ChatModel.objects.none(), required=False,
+        error_messages={"invalid_choice": _("This language model is not offered any more.")},
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["chat_model"].queryset = offered()  # type: ignore[attr-defined]
+
+
+class AgainForm(forms.Form):
+    """The question of an answer once more, in the same words or in others, by the same language model or another."""
+
+    question = forms.CharField(max_length=QUESTION_CHARACTERS, required=False)
+    chat_model = forms.ModelChoiceField(ChatModel.objects.none(), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["chat_model"].queryset = offered()  # type: ignore[attr-defined]
+
+
+class RatingForm(forms.Form):
+    """Whether an answer helped, and what there is to say about it."""
+
+    rating = forms.TypedChoiceField(choices=Message.Rating.choices, coerce=int, empty_value=None, required=False)
+    comment = forms.CharField(max_length=COMMENT_CHARACTERS, required=False)
 
 
 class SearchForm(_Scope):

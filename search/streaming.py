@@ -3,30 +3,27 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
-from django.utils.translation import gettext_lazy as _
+from django.utils import translation
 from django.views.decorators.http import require_GET, require_POST
 
 from kb.models import User
 from kb.request import Request
 from search import answer_lane
+from search.abandoned import end_if_abandoned
 from search.answer_lane import AnswerLaneError
 from search.cite import blocks_of
+from search.markdown import html_of
 from search.models import Citation, Message
-from search.prose import blocks_of as shown_blocks_of
 from search.turns import turn_of
-from search.writing import end_without_model, name_of
+from search.writing import name_of
 
 SHOW_EVERY = 0.12  # seconds: the block at hand is shown anew so often at the most
-SILENT_AFTER = timedelta(seconds=15)  # a process that kept nothing for so long has ended
-BROKEN_OFF = _("The process that wrote this answer was ended in the middle of it.")
 
 
 @login_required
@@ -38,7 +35,7 @@ def message_events(request: Request, pk: int) -> StreamingHttpResponse:
     """
     message = _own(request.user, pk)
     seen = request.headers.get("Last-Event-ID", "")
-    events = _events(message, request.user, translation.get_language(), int(seen) if seen.isdigit() else 0)
+    events = _events(message, request, translation.get_language(), int(seen) if seen.isdigit() else 0)
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -64,22 +61,16 @@ def message_stop(request: Request, pk: int) -> HttpResponse:
 def message_turn(request: Request, pk: int) -> HttpResponse:
     """A turn as it is now."""
     message = end_if_abandoned(_own(request.user, pk))
-    return render(request, "search/_turn.html", {"turn": turn_of(message, request.user)})
+    template = "search/_turn.html" if request.htmx else "search/turn.html"
+    return render(request, template, {"turn": turn_of(message, request.user)})
 
 
 def _own(user: User, pk: int) -> Message:
     return get_object_or_404(Message.objects.select_related("conversation"), pk=pk, conversation__user=user)
 
 
-def end_if_abandoned(message: Message) -> Message:
-    """An answer whose process is gone is ended here, by the passages' own sentences."""
-    alive_at = message.beat_at or message.created_at
-    if message.state == Message.State.WRITING and alive_at < timezone.now() - SILENT_AFTER:
-        end_without_model(message, str(BROKEN_OFF))
-    return message
-
-
-def _events(message: Message, reader: User, language: str, seen: int) -> Iterator[str]:
+def _events(message: Message, request: Request, language: str, seen: int) -> Iterator[str]:
+    reader = request.user
     with translation.override(language):
         citations = {citation.number: citation for citation in turn_of(message, reader).by_number.values()}
         connection.close()  # nobody else needs to wait for it while the model thinks
@@ -90,7 +81,8 @@ def _events(message: Message, reader: User, language: str, seen: int) -> Iterato
         if message.state == Message.State.WRITING:
             yield "retry: 2000\n\n"  # by a process that has just begun; the browser asks again
             return
-        yield event("turn", render_to_string("search/_turn.html", {"turn": turn_of(message, reader)}))
+        turn = {"turn": turn_of(message, reader)}
+        yield event("turn", render_to_string("search/_turn.html", turn, request))
         yield event("end", "")
         connection.close()
 
@@ -105,16 +97,11 @@ def _while_written(message: Message, citations: dict[int, Citation], done: int) 
             shown_at = time.monotonic()
             *finished, tail = blocks_of(written) or [""]
             for number, block in enumerate(finished[done:], done + 1):
-                yield event("block", _html(block, citations), number)
+                yield event("block", html_of(block, citations), number)
             done = max(done, len(finished))
-            yield event("tail", _html(tail, citations))
+            yield event("tail", html_of(tail, citations))
     except AnswerLaneError:
         return
-
-
-def _html(markdown: str, citations: dict[int, Citation]) -> str:
-    turn = {"blocks": shown_blocks_of(markdown), "by_number": citations}
-    return render_to_string("search/_answer.html", {"turn": turn})
 
 
 def event(name: str, data: str, number: int | None = None) -> str:

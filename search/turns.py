@@ -1,6 +1,7 @@
 """A question with its answer as a page shows it: with the sources that the reader may see now, and no others."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from django.db.models import Prefetch, QuerySet
 
@@ -8,39 +9,55 @@ from kb.access import documents_in, readable_by, writable_by
 from kb.models import User
 from search.cite import numbers_in, without
 from search.models import Citation, Conversation, Message
-from search.prose import Block, blocks_of
+from search.places import earlier_of, standing
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A message, its answer's blocks, the sources it uses and those that were only found; `by_number` has both.
+    """A message, its answer as Markdown, the sources it uses and those that were only found; `by_number` has both.
 
+    `answer` is the Markdown of what the reader may see; `earlier` are the messages whose place this one took.
+    `is_own`: the reader may do something with it; not so with a conversation that someone else shared.
     `is_shortened` says that a part of the answer is left out, as its source is gone or no longer the reader's to read;
     `may_keep` that the reader may save the question with what it cites, as one to measure the search by.
     """
 
     message: Message
-    blocks: list[Block]
+    answer: str
     cited: list[Citation]
     nearby: list[Citation]
     by_number: dict[int, Citation]
     is_shortened: bool
     may_keep: bool
+    earlier: tuple[Message, ...] = ()
+    is_own: bool = True
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.message.state == Message.State.WRITING
+
+    def read_only(self) -> "Turn":
+        """As it is shown to whom it is shared with."""
+        return replace(self, is_own=False, may_keep=False, earlier=())
 
 
 def turns_of(conversation: Conversation, reader: User) -> list[Turn]:
-    """All turns of a conversation, in four queries."""
-    return _turns(conversation.messages.all(), reader)
+    """The turns of a conversation that stand, in their order, each with those whose place it took."""
+    return _turns(conversation, standing(conversation), reader)
 
 
 def turn_of(message: Message, reader: User) -> Turn:
     """The turn of one message."""
-    return _turns(Message.objects.filter(pk=message.pk), reader)[0]
+    return _turns(message.conversation, [message], reader)[0]
 
 
-def _turns(messages: QuerySet[Message], reader: User) -> list[Turn]:
+def _turns(conversation: Conversation, messages: Iterable[Message], reader: User) -> list[Turn]:
     writable = set(writable_by(reader).values_list("pk", flat=True))
-    return [_turn(message, writable) for message in _with_sources(messages, reader)]
+    earlier = earlier_of(list(conversation.messages.order_by("created_at", "pk").defer("answer", "support")))
+    wanted = [message.pk for message in messages]
+    found = {one.pk: one for one in _with_sources(Message.objects.filter(pk__in=wanted), reader)}
+    is_own = conversation.user_id == reader.pk
+    return [_turn(found[pk], writable, earlier.get(pk, ()), is_own) for pk in wanted if pk in found]
 
 
 def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message]:
@@ -51,15 +68,18 @@ def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message
     return messages.prefetch_related(Prefetch("citations", visible, to_attr="visible"))
 
 
-def _turn(message, writable: set) -> Turn:
+def _turn(message, writable: set, earlier: Iterable[Message], is_own: bool) -> Turn:
     by_number = {citation.number: citation for citation in message.visible}
     unseen = set(numbers_in(message.answer)) - set(by_number)
+    answer = without(message.answer, unseen) if unseen else message.answer
     return Turn(
         message=message,
-        blocks=blocks_of(without(message.answer, unseen) if unseen else message.answer),
+        answer=answer,
         cited=[citation for citation in message.visible if citation.is_cited],
         nearby=[citation for citation in message.visible if not citation.is_cited],
         by_number=by_number,
         is_shortened=bool(unseen),
-        may_keep=any(one.is_cited and one.document.knowledge_base_id in writable for one in message.visible),
+        may_keep=is_own and any(one.is_cited and one.document.knowledge_base_id in writable for one in message.visible),
+        earlier=tuple(earlier),
+        is_own=is_own,
     )

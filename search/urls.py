@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from search import conversations, searching, streaming, views
+from search import conversations, searching, share_views, streaming, turn_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -14,6 +14,12 @@ urlpatterns = [
     path("messages/<int:pk>/", streaming.message_turn, name="message_turn"),
     path("messages/<int:pk>/events", streaming.message_events, name="message_events"),
     path("messages/<int:pk>/stop", streaming.message_stop, name="message_stop"),
+    path("messages/<int:pk>/again", turn_views.message_again, name="message_again"),
+    path("messages/<int:pk>/rate", turn_views.message_rate, name="message_rate"),
+    path("conversations/<uuid:pk>/export.md", share_views.conversation_export, name="conversation_export"),
+    path("conversations/<uuid:pk>/share", share_views.conversation_share, name="conversation_share"),
+    path("conversations/<uuid:pk>/unshare", share_views.conversation_unshare, name="conversation_unshare"),
+    path("shared/<str:share>/", share_views.shared, name="shared"),
     path("search", searching.search, name="search"),
     path("", include("search.evaluation_urls")),
     path("", include("search.settings_urls")),

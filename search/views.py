@@ -11,9 +11,11 @@ from kb.access import chosen_among, documents_in, readable_by, writable_by
 from kb.models import Document, KnowledgeBase, User
 from kb.request import Request
 from search.ask import ask as answer_to
+from search.chat.models import offered
 from search.forms import MODES, AskForm
 from search.models import Conversation, Message
 from search.record import title_of
+from search.scope import scope_of
 from search.turns import turn_of
 
 RECENT = 6
@@ -38,6 +40,7 @@ def _home(user: User, form: AskForm) -> dict:
     return {
         "form": form,
         "modes": MODES,
+        "chat_models": list(offered()),
         "knowledge_bases": list(readable_by(user)),
         "writable": writable_by(user).first(),
         "counts": counts,
@@ -56,7 +59,7 @@ def ask(request: Request) -> HttpResponse:
         return _ask_again(request, form)
     asked = form.cleaned_data
     conversation = _conversation(request.user, asked)
-    scope = _scope(request.user, conversation, asked["kb"])
+    scope = scope_of(request.user, conversation, asked["kb"])
     message = _answer(conversation, asked, scope)
     if not request.htmx:
         return redirect(f"{conversation.get_absolute_url()}#message-{message.pk}")
@@ -67,10 +70,15 @@ def ask(request: Request) -> HttpResponse:
 
 def _conversation(user: User, asked: dict) -> Conversation:
     """The person's own conversation; a new one where none is named. Raises Http404."""
+    model = asked["chat_model"]
     if asked["conversation"]:
-        return get_object_or_404(Conversation, pk=asked["conversation"], user=user)
+        conversation = get_object_or_404(Conversation, pk=asked["conversation"], user=user)
+        if model and model.pk != conversation.chat_model_id:
+            conversation.chat_model = model
+            conversation.save(update_fields=["chat_model"])
+        return conversation
     chosen = chosen_among(readable_by(user), asked["kb"]) if asked["kb"] else []
-    conversation = Conversation.objects.create(user=user, title=title_of(asked["question"]))
+    conversation = Conversation.objects.create(user=user, title=title_of(asked["question"]), chat_model=model)
     conversation.knowledge_bases.set(chosen)
     return conversation
 
@@ -83,14 +91,6 @@ def _answer(conversation: Conversation, asked: dict, scope: list[KnowledgeBase])
         if not asked["conversation"]:
             conversation.delete()
         raise
-
-
-def _scope(user: User, conversation: Conversation, chosen: list) -> list[KnowledgeBase]:
-    """What is chosen, else what the conversation is about, of what the person may read now. Raises Http404."""
-    if chosen:
-        return chosen_among(readable_by(user), chosen)
-    about = conversation.knowledge_bases.all()
-    return list(readable_by(user).filter(pk__in=about) if about.exists() else readable_by(user))
 
 
 def _ask_again(request: Request, form: AskForm) -> HttpResponse:

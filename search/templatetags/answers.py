@@ -5,6 +5,8 @@ from django.utils.translation import gettext as _
 
 from search.forms import MODES
 from search.highlight import Segment, excerpt, segments
+from search.markdown_export import answer_markdown
+from search.turns import Turn
 
 register = template.Library()
 
@@ -26,6 +28,12 @@ def explained(ranks: dict[str, int]) -> str:
     """How a passage was found: "by meaning #2, by words #1"."""
     ways = {"vector": _("by meaning"), "keyword": _("by words")}
     return ", ".join(f"{name} #{ranks[leg]}" for leg, name in ways.items() if ranks.get(leg))
+
+
+@register.filter
+def as_markdown(turn: Turn) -> str:
+    """An answer with its sources, to be copied."""
+    return answer_markdown(turn)
 
 
 @register.filter

@@ -39,11 +39,16 @@ document.addEventListener("click", (event) => {
   });
 });
 
+document.addEventListener("htmx:afterRequest", ({ target }) => {
+  target.closest(".page-actions details.menu")?.removeAttribute("open");
+});
+
 async function copy(source) {
   try {
     await navigator.clipboard.writeText(source.textContent.trim());
     toast(words().copied);
   } catch {
+    source.hidden = false;
     getSelection().selectAllChildren(source); // no clipboard without https: then it is selected, for Ctrl+C
   }
 }

@@ -36,7 +36,7 @@ def world(alice, bob, charlie, handbook):
     handbook.name = f"Handbook {CANARY}"
     handbook.save()
     chunk = add_document(handbook, "Rules", f"Records are kept for ten years, says {CANARY}.")
-    conversation = Conversation.objects.create(user=alice, title=f"About {CANARY}")
+    conversation = Conversation.objects.create(user=alice, title=f"About {CANARY}", share_token="shared-with-readers")
     message = Message.objects.create(
         conversation=conversation, question=f"What of {CANARY}?", answer="Ten years. [1]", is_answered=True
     )
@@ -71,6 +71,7 @@ def world(alice, bob, charlie, handbook):
             "invitation": invitation.pk, "token": token, "charlie": charlie.pk, "bob": bob.pk, "alice": alice.pk,
             "question_set": question_set.pk, "question": question.pk, "run": run.pk,
             "member": handbook.memberships.get(user=bob).pk, "tag": tag.pk, "pair": pair.pk,
+            "share": conversation.share_token,
         }
     )  # fmt: skip
 
