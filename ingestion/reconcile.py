@@ -16,8 +16,10 @@ from ingestion.doorbell import EXPIRES, ring_for_embedding, ring_for_parsing
 from ingestion.purge import purge_deleted, sweep_files
 from ingestion.tend import start_generations
 from kb.beats import beat, forget_the_silent
+from kb.calls import forget_old_calls
 from kb.models import Document
 from search import check_jobs, evaluation_jobs, evaluation_schedule, organising_due
+from search.abandoned import end_abandoned
 from search.audit import mend_indexes
 from search.whole import any_lacking
 
@@ -37,6 +39,7 @@ def run(stopping: Callable[[float], bool]) -> None:
         if time.monotonic() - swept_files_at > HOURLY:
             _safely(sweep_files)
             _safely(forget_the_silent)
+            _safely(forget_old_calls)
             swept_files_at = time.monotonic()
         if time.monotonic() - rung_for_wholes_at > WHOLES:
             _safely(ring_for_wholes)
@@ -115,5 +118,5 @@ def tend_evaluations() -> None:
 
 STEPS = (
     free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations,
-    organising_due.sweep, check_jobs.tend,
+    organising_due.sweep, check_jobs.tend, end_abandoned,
 )  # fmt: skip

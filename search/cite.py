@@ -1,7 +1,7 @@
 """Check an answer's numbers and say which sentences of which passages it rests on."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -39,16 +39,20 @@ class Source:
     is_cited: bool = True
 
 
-def checked(answer: str, count: int) -> str:
-    """The answer with only those [n] that cite one of `count` passages; [1, 2] becomes [1][2]. Code stays as it is."""
+def checked(answer: str, numbers: int | Collection[int]) -> str:
+    """The answer with only those [n] that cite one of these passages (1 to `numbers`); [1, 2] becomes [1][2].
+
+    Code stays as it is.
+    """
+    known = range(1, numbers + 1) if isinstance(numbers, int) else numbers
     return "".join(
-        part if is_code else NUMBERS.sub(lambda m: _kept(m, count), part) for part, is_code in _parts(answer)
+        part if is_code else NUMBERS.sub(lambda m: _kept(m, known), part) for part, is_code in _parts(answer)
     )
 
 
-def _kept(match: re.Match, count: int) -> str:
+def _kept(match: re.Match, known: Collection[int]) -> str:
     numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", match.group()))
-    kept = [f"[{number}]" for number in numbers if 1 <= number <= count]
+    kept = [f"[{number}]" for number in numbers if number in known]
     space = match.group()[: len(match.group()) - len(match.group().lstrip())]
     return space + "".join(kept) if kept else ""
 
@@ -107,13 +111,17 @@ def in_order(answer: str, passages: Sequence[Passage]) -> tuple[str, tuple[Passa
     cited = numbers_in(answer)
     order = [*cited, *(n for n in range(1, len(passages) + 1) if n not in cited)]
     new = {old: place for place, old in enumerate(order, 1)}
-    text = "".join(
+    return renumbered(answer, new), tuple(passages[old - 1] for old in order)
+
+
+def renumbered(answer: str, new: Mapping[int, int]) -> str:
+    """The answer with another number for each that it cites."""
+    return "".join(
         part if is_code else NUMBERS.sub(lambda m: _renumbered(m, new), part) for part, is_code in _parts(answer)
     )
-    return text, tuple(passages[old - 1] for old in order)
 
 
-def _renumbered(match: re.Match, new: dict[int, int]) -> str:
+def _renumbered(match: re.Match, new: Mapping[int, int]) -> str:
     return re.sub(r"\d+", lambda number: str(new[int(number.group())]), match.group())
 
 

@@ -10,12 +10,15 @@ GET  /health
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx2
-from asgiref.sync import sync_to_async
+from django.db import connection
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -29,8 +32,24 @@ from search.chat.models import NoSuchModel, settings_of
 
 log = logging.getLogger(__name__)
 
+ENDING_SECONDS = 10.0
 KEEP_EVERY = 1.0  # seconds: what is written is kept in the database so often
 NDJSON = "application/x-ndjson"
+T = TypeVar("T")
+DATABASE_THREADS = 8
+_threads = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
+
+
+async def in_database(work: Callable[..., T], *arguments: Any) -> T:
+    """What `work` returns; it runs in a thread whose connection to the database is let go afterwards."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, partial(_let_go_after, work, *arguments))
+
+
+def _let_go_after(work: Callable[..., T], *arguments: Any) -> T:
+    try:
+        return work(*arguments)
+    finally:
+        connection.close()
 
 
 class Answering:
@@ -38,6 +57,7 @@ class Answering:
 
     def __init__(self) -> None:
         self.http: httpx2.AsyncClient | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.runs = Runs(self._stream, self._ended)
         self._messages: dict[str, int] = {}
 
@@ -56,7 +76,7 @@ class Answering:
         message = self._messages.pop(run.name, None)
         if message and run.ending:
             try:
-                await sync_to_async(keep)(message, run.text, run.ending)
+                await in_database(keep, message, run.text, run.ending)
             except Exception:
                 log.exception("The answer of message %s could not be kept", message)
 
@@ -64,25 +84,38 @@ class Answering:
         """Keep what is written so far, every second, until cancelled."""
         while True:
             await asyncio.sleep(KEEP_EVERY)
-            for run in self.runs.writing():
-                if run.name in self._messages:
-                    await sync_to_async(keep_so_far)(self._messages[run.name], run.text)
+            writing = [run for run in self.runs.writing() if run.name in self._messages]
+            texts = {self._messages[run.name]: run.text for run in writing}
+            try:
+                await (in_database(keep_so_far, texts) if texts else asyncio.sleep(0))
+            except Exception:
+                log.exception("What is written so far could not be kept; it is tried again.")
 
-    async def end_all(self) -> None:
-        """At the end of the process every answer is ended and kept as far as it goes."""
+    def stop_all(self) -> None:
+        """End every answer; what is written is kept."""
         for run in self.runs.writing():
             self.runs.stop(run.name)
+
+    async def end_all(self) -> None:
+        """The same at the end of the process, which waits for it."""
+        self.stop_all()
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("answer-")]
         if tasks:
-            await asyncio.wait(tasks, timeout=10)
+            await asyncio.wait(tasks, timeout=ENDING_SECONDS)
 
 
 answering = Answering()
 
 
+def stop_from_signal() -> None:
+    """End every answer, from a signal's handler: whoever follows one is told, so that the server can end."""
+    if answering.loop:
+        answering.loop.call_soon_threadsafe(answering.stop_all)
+
+
 @asynccontextmanager
 async def _life(app: Starlette):
-    answering.http = open_http()
+    answering.http, answering.loop = open_http(), asyncio.get_running_loop()
     keeping = asyncio.create_task(answering.keep_on())
     try:
         yield
@@ -94,7 +127,7 @@ async def _life(app: Starlette):
 
 async def _asked(http: HttpRequest) -> tuple[dict, Request]:
     asked = await http.json()
-    chosen = await sync_to_async(settings_of)(asked.get("chat_model"))
+    chosen = await in_database(settings_of, asked.get("chat_model"))
     return asked, Request(chosen, tuple(asked["turns"]))
 
 
@@ -143,8 +176,7 @@ async def _lines(run: Run, start: int) -> AsyncIterator[bytes]:
     async for at, text in run.follow(start):
         yield _line({"at": at, "text": text})
     if run.task:
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([run.task])  # what was written is kept before readers are told that it has ended
+        await asyncio.wait([run.task])  # what was written is kept before readers are told that it has ended
     if run.ending:
         yield _line({"ending": asdict(run.ending)})
 

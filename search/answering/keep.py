@@ -1,16 +1,16 @@
 """Keep an answer in its message: while it is written, and when it has ended."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils import timezone, translation
+from django.utils.translation import gettext, gettext_noop
 
-from kb.models import Document
 from search.answerers import open_answerer
 from search.answering.runs import Ending
-from search.cite import checked, cite, numbers_in
+from search.cite import checked, cite, numbers_in, renumbered
 from search.models import Citation, Message
 from search.passage import Passage
 from search.structure import with_parts
@@ -18,56 +18,93 @@ from search.support import supports_of
 
 log = logging.getLogger(__name__)
 State = Message.State
-FALLBACK = _("Instead, here are the passages' own sentences.")
+FALLBACK = gettext_noop("Instead, here are the passages' own sentences.")
+CUT_SHORT = gettext_noop("The answer was cut off at the length that is allowed.")
+NOBODY = UUID(int=0)
+GONE = Passage(0, NOBODY, NOBODY, "", "", 0, 0)  # stands at the number of a source that is no longer there
+WRITTEN = ("answer", "is_answered", "support", "state", "tokens_in", "tokens_out", "milliseconds", "notes")
 
 
-def keep_so_far(message_id: int, text: str) -> None:
-    """What is written until now, and that somebody is writing."""
-    writing = Message.objects.filter(pk=message_id, state=State.WRITING)
-    writing.update(answer=text, beat_at=timezone.now())
+def keep_so_far(texts: Mapping[int, str]) -> None:
+    """What is written until now, by message, and that somebody is writing."""
+    with transaction.atomic():
+        for message_id, text in texts.items():
+            writing = Message.objects.filter(pk=message_id, state=State.WRITING)
+            writing.update(answer=text, beat_at=timezone.now())
 
 
 def keep(message_id: int, text: str, ending: Ending) -> None:
-    """The whole answer with what supports its sentences; where the model failed, the extractive one and a sentence."""
-    message = Message.objects.filter(pk=message_id, state=State.WRITING).select_related("conversation").first()
+    """The whole answer with what supports its sentences; where the model failed, the extractive one and a sentence.
+
+    A source whose document is gone keeps its number; the answer says no less for it, the pages show what may be seen.
+    """
+    chosen = Message.objects.filter(pk=message_id, state=State.WRITING).select_related("conversation__user")
+    message = chosen.first()
     if message is None:
         return  # deleted, or ended by another
-    citations = list(message.citations.filter(document__deleted_at=None).select_related("document").order_by("number"))
-    passages = with_parts([passage_of(citation, citation.document) for citation in citations if citation.document])
+    citations = list(message.citations.select_related("document").order_by("number"))
     if ending.state == "failed":
-        text = _extracted(message, passages, ending.error)
-    _write(message, citations, passages, checked(text, len(passages)).strip(), ending)
+        text = _extracted(message, citations)
+    message.notes = [*message.notes, *_notes(message, ending)]
+    text = checked(text, [citation.number for citation in citations]).strip()
+    _write(message, citations, text, ending)
 
 
-def _extracted(message: Message, passages: Sequence[Passage], why: str) -> str:
-    message.notes = [*message.notes, f"{why} {FALLBACK}"]
-    return "\n\n".join(open_answerer("extractive").answer(message.searched or message.question, passages))
+def _notes(message: Message, ending: Ending) -> list[str]:
+    """In the language of whoever asked."""
+    with translation.override(message.conversation.user.language or translation.get_language()):
+        if ending.state == "failed":
+            return [f"{gettext(ending.error)} {gettext(FALLBACK)}".strip()]
+        return [gettext(CUT_SHORT)] if ending.ending == "length" else []
+
+
+def _extracted(message: Message, citations: Sequence[Citation]) -> str:
+    """The sentences of the passages whose documents are there, under the numbers that they have."""
+    there = [citation for citation in citations if citation.document and citation.document.deleted_at is None]
+    passages = with_parts([passage_of(citation) for citation in there])
+    try:
+        text = "\n\n".join(open_answerer("extractive").answer(message.searched or message.question, passages))
+    except Exception:
+        log.exception("No sentences could be chosen for message %s", message.pk)
+        return ""
+    numbers = {place: citation.number for place, citation in enumerate(there, 1)}
+    return renumbered(checked(text, numbers), numbers)
 
 
 @transaction.atomic
-def _write(message: Message, citations: list[Citation], passages: Sequence[Passage], text: str, ending: Ending) -> None:
+def _write(message: Message, citations: list[Citation], text: str, ending: Ending) -> None:
+    if not Message.objects.select_for_update().filter(pk=message.pk, state=State.WRITING):
+        return  # ended by another meanwhile
+    passages = _by_number(citations)
     message.answer = text
     message.is_answered = bool(numbers_in(text))
     message.support = [one.as_json() for one in supports_of(text, passages)]
     message.state = {"done": State.DONE, "stopped": State.STOPPED, "failed": State.FAILED}[ending.state]
-    message.tokens_in, message.tokens_out, message.milliseconds = (
-        ending.tokens_in,
-        ending.tokens_out,
-        ending.milliseconds,
-    )
-    message.save()
-    for citation, source in zip(citations, cite(text, passages), strict=True):
+    message.tokens_in, message.tokens_out = ending.tokens_in, ending.tokens_out
+    message.milliseconds = ending.milliseconds
+    message.save(update_fields=WRITTEN)
+    sources = cite(text, passages)
+    for citation in citations:
+        source = sources[citation.number - 1]
         citation.marks, citation.is_cited = list(source.marks), source.is_cited
         citation.page, citation.heading_path = source.page, list(source.heading_path)
     Citation.objects.bulk_update(citations, ["marks", "is_cited", "page", "heading_path"])
 
 
-def passage_of(citation: Citation, document: Document) -> Passage:
+def _by_number(citations: Sequence[Citation]) -> list[Passage]:
+    """The passages such that [n] is the n-th; a number that has no source has an empty one."""
+    passages = with_parts([passage_of(citation) for citation in citations])
+    known = {citation.number: passage for citation, passage in zip(citations, passages, strict=True)}
+    return [known.get(number, GONE) for number in range(1, max(known, default=0) + 1)]
+
+
+def passage_of(citation: Citation) -> Passage:
     """The passage as it was found."""
+    document = citation.document
     return Passage(
         chunk_id=citation.chunk_id or 0,
-        document_id=document.pk,
-        knowledge_base_id=document.knowledge_base_id,
+        document_id=document.pk if document else NOBODY,
+        knowledge_base_id=document.knowledge_base_id if document else NOBODY,
         title=citation.title,
         text=citation.text,
         start=citation.start,

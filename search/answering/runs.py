@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from search.chat import ChatError, Piece, Request
 from search.chat.citing import CitationGate
 
@@ -39,7 +41,9 @@ class Run:
         self.name, self.request = name, request
         self.pieces: list[str] = []
         self.ending: Ending | None = None
-        self.task: asyncio.Task | None = None
+        self.task: asyncio.Task | None = None  # through its being kept
+        self.writing: asyncio.Task | None = None
+        self.is_stopping = False
         self._gate = CitationGate(count)
         self._changed = asyncio.Event()
         self._begun = time.monotonic()
@@ -62,9 +66,9 @@ class Run:
             return self._end("stopped")
         except ChatError as error:
             return self._end("failed", error.kind, error.message)
-        except Exception as error:
+        except Exception:
             log.exception("Writing an answer failed")
-            return self._end("failed", "broken", str(error)[:300])
+            return self._end("failed", "broken", _("The language model's answer cannot be understood."))
         finally:
             await _closed(pieces)
             self._notify()
@@ -89,6 +93,12 @@ class Run:
             self._usage.ending, kind, error,
         )  # fmt: skip
         return self.ending
+
+    def must_have_ended(self) -> None:
+        """One that was stopped before it had begun was, too."""
+        if self.ending is None:
+            self._end("stopped")
+            self._notify()
 
     def _notify(self) -> None:
         self._changed.set()
@@ -129,6 +139,7 @@ class Runs:
         """Begin to write; a run of that name that is there already is returned as it is."""
         if name not in self._runs:
             run = Run(name, request, count)
+            run.writing = asyncio.create_task(run.write(self._stream))
             run.task = asyncio.create_task(self._through(run), name=f"answer-{name}")
             self._runs[name] = run
         return self._runs[name]
@@ -143,18 +154,17 @@ class Runs:
     def stop(self, name: str) -> bool:
         """Have it end at once; False where nothing of that name is being written."""
         run = self._runs.get(name)
-        if run is None or run.ending is not None or run.task is None:
+        if run is None or run.ending is not None or run.writing is None:
             return False
-        run.task.cancel()
+        if not run.is_stopping:  # twice would break off the closing of its connection
+            run.is_stopping = True
+            run.writing.cancel()
         return True
 
     async def _through(self, run: Run) -> None:
-        writing = asyncio.create_task(run.write(self._stream))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            writing.cancel()
-            await asyncio.wait([writing])
+        assert run.writing
+        await asyncio.wait([run.writing])
+        run.must_have_ended()
         if self._ended:
             await self._ended(run)
         asyncio.get_running_loop().call_later(KEPT_SECONDS, self._runs.pop, run.name, None)

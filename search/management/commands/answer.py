@@ -1,6 +1,7 @@
 """Run the process that writes answers with language models."""
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -13,14 +14,12 @@ class Command(BaseCommand):
     help = "Writes answers with language models, on a socket in the data folder or at KB_ANSWER_LISTEN."
 
     def handle(self, **options) -> None:
-        import uvicorn
-
-        from search.answering.app import app
+        from search.answering.serve import serve
 
         start_beating("answer")
         host, _, port = settings.KB_ANSWER_LISTEN.rpartition(":")
-        where = {"host": host or "127.0.0.1", "port": int(port)} if port else {"uds": str(_fresh(socket_path()))}
-        uvicorn.run(app, log_level="warning", timeout_graceful_shutdown=10, loop="asyncio", **where)
+        where: dict[str, Any] = {"host": host or "127.0.0.1", "port": int(port)} if port else {}
+        serve(**(where or {"uds": str(_fresh(socket_path()))}))
 
 
 def _fresh(path: Path) -> Path:
