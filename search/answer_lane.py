@@ -4,7 +4,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from kb.acting import as_json
 from search.chat import Turn
 
 ASK_SECONDS = httpx.Timeout(5.0, connect=2.0)
@@ -29,7 +30,14 @@ def socket_path() -> Path:
 
 def begin(name: str, chat_model: int, turns: Sequence[Turn], count: int, *, message: int | None = None) -> None:
     """Have an answer written that goes on whoever is looking; `count` passages may be cited. Raises AnswerLaneError."""
-    body = {"name": name, "chat_model": chat_model, "turns": list(turns), "count": count, "message": message}
+    body = {
+        "name": name,
+        "chat_model": chat_model,
+        "turns": list(turns),
+        "count": count,
+        "message": message,
+        "acting": as_json(),
+    }
     _post("runs", body)
 
 
@@ -44,18 +52,35 @@ def follow(name: str, start: int = 0) -> Iterator[dict[str, Any]]:
         yield from lines
 
 
-def stream(name: str, chat_model: int, turns: Sequence[Turn], count: int) -> Iterator[dict[str, Any]]:
+def stream(name: str, chat_model: int, turns: Sequence[Turn], count: int) -> Generator[dict[str, Any]]:
     """The same for an answer that is kept nowhere: closing the iterator ends it."""
-    body = {"name": name, "chat_model": chat_model, "turns": list(turns), "count": count}
+    body = {"name": name, "chat_model": chat_model, "turns": list(turns), "count": count, "acting": as_json()}
     with _streaming("POST", "stream", json=body) as lines:
         yield from lines
+
+
+def relay(method: str, path: str, *, headers: Mapping[str, str], content: bytes) -> httpx.Response:
+    """A response of that process before its body is read; whoever gets it closes it. Raises AnswerLaneError."""
+    _must_listen()
+    client = _client(os.getpid(), _where())
+    asked = client.build_request(method, path, headers=headers, content=content, timeout=FOLLOW_SECONDS)
+    try:
+        return client.send(asked, stream=True)
+    except httpx.HTTPError as error:
+        raise AnswerLaneError(str(error)) from error
 
 
 def complete(chat_model: int, turns: Sequence[Turn], *, seconds: float) -> str:
     """A short answer, whole; AnswerLaneError where there is none within so many seconds."""
     deadline, text = time.monotonic() + seconds, ""
     waiting = httpx.Timeout(seconds, connect=2.0)
-    body = {"name": f"once-{uuid.uuid4()}", "chat_model": chat_model, "turns": list(turns), "count": 0}
+    body = {
+        "name": f"once-{uuid.uuid4()}",
+        "chat_model": chat_model,
+        "turns": list(turns),
+        "count": 0,
+        "acting": as_json(),
+    }
     with _streaming("POST", "stream", timeout=waiting, json=body) as lines:
         for line in lines:
             text += line.get("text", "")

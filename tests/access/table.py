@@ -39,7 +39,11 @@ PUBLIC = {
     "api/v1/docs",
     "api/v1/openapi.json",
     "api/v1/<path:rest>",
+    "v1/<path:rest>",
 }
+
+# Programs with a key, in the protocol's own form: tests/ingestion/mcp asks what they get.
+PROTOCOLS = {"mcp"}
 
 # Whoever has the secret token in the address.
 BY_TOKEN = {"invitations/<str:token>/"}
@@ -62,7 +66,16 @@ SIGNED_IN = {
 ADMINISTRATORS = {"people/", "people/invitations/<int:pk>/revoke"}
 
 # Programs with a key, about whatever their person may see.
-WITH_KEY = {"api/v1/knowledge-bases", "api/v1/search", "api/v1/answer"}
+WITH_KEY = {
+    "api/v1/knowledge-bases",
+    "api/v1/search",
+    "api/v1/answer",
+    "v1/models",
+    "v1/models/<path:name>",
+    "v1/embeddings",
+    "v1/chat/completions",
+    "v1/rerank",
+}
 
 BASE, DOCUMENT = "knowledge-bases/<uuid:pk>", "documents/<uuid:pk>"
 CONVERSATION = "conversations/<uuid:pk>"
@@ -200,6 +213,7 @@ KINDS: list[Callable[[str], bool]] = [
     SIGNED_IN.__contains__,
     ADMINISTRATORS.__contains__,
     WITH_KEY.__contains__,
+    PROTOCOLS.__contains__,
     OBJECTS.__contains__,
     API_OBJECTS.__contains__,
     is_administration,

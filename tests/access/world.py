@@ -93,7 +93,7 @@ def add_document(base: KnowledgeBase, name: str, text: str) -> Chunk:
 
 def client_for(user, route: str = "") -> Client:
     """Signed in by session; for the API, by a key."""
-    if route.startswith("api/"):
+    if route.startswith(("api/", "v1/")):
         return Client(headers={"authorization": f"Bearer {ApiKey.issue(user, 'test')[1]}"})
     client = Client()
     client.force_login(user)

@@ -1,0 +1,149 @@
+"""Answer a program's question out of knowledge bases, piece by piece; nothing of it is kept."""
+
+import logging
+import uuid
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from kb.models import KnowledgeBase
+from search import answer_lane
+from search.answer_lane import AnswerLaneError
+from search.answerers import open_answerer
+from search.answerers.extractive import ExtractiveAnswerer
+from search.answering.keep import FALLBACK
+from search.chat import Turn
+from search.chat.models import chosen_for
+from search.chat.prompt import pack, tokens_in
+from search.cite import Source, checked, cite, in_order, numbers_in
+from search.follow_up import standalone
+from search.models import ChatModel
+from search.openai_api.question import Question
+from search.passage import Passage
+from search.retrieve import retrieve
+from search.structure import with_parts
+from search.writing import AWAY, PASSAGES, SHOWN, standalone_question
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A question on its way: as it was searched for, the passages under the numbers they are cited by, and, where a
+    language model shall answer, what it is told. `answers` says whether the passages answer it at all."""
+
+    searched: str
+    passages: tuple[Passage, ...]
+    notes: tuple[str, ...]
+    answers: bool
+    model: ChatModel | None = None
+    turns: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """An answer's end: its sources, what there is to say about it, why it ended ("stop" or "length"), its tokens."""
+
+    sources: tuple[Source, ...]
+    notes: tuple[str, ...]
+    ending: str
+    tokens_in: int
+    tokens_out: int
+
+
+def find(question: Question, knowledge_bases: Sequence[KnowledgeBase]) -> Found:
+    """The passages for a question, and what a language model is told where there is one."""
+    model = chosen_for(None)
+    before = [asked for asked, _answer in question.history]
+    if model:
+        searched = standalone_question(question.text, question.history, before, model)
+    else:
+        searched = standalone(question.text, before)
+    found = retrieve(searched, knowledge_bases=knowledge_bases, limit=PASSAGES if model else SHOWN)
+    passages, notes = tuple(with_parts(found.passages)), tuple(map(str, found.notes))
+    if not passages or not ExtractiveAnswerer().is_answered_by(searched, passages):
+        return Found(searched, passages[:SHOWN], notes, answers=False)
+    return _packed(question, Found(searched, passages, notes, answers=True), model)
+
+
+def _packed(question: Question, found: Found, model: ChatModel | None) -> Found:
+    if model is None:
+        return found
+    instructions = "\n\n".join(filter(None, (model.instructions, question.instructions)))
+    budget = model.context_tokens - model.answer_tokens
+    packed = pack(found.searched, found.passages, budget=budget, history=question.history, instructions=instructions)
+    return Found(found.searched, packed.passages, found.notes, True, model, packed.turns)
+
+
+def write(found: Found) -> Generator[str | Written]:
+    """Pieces of the answer, at last what it rests on. Closing the iterator ends the model's work."""
+    if not found.answers:
+        return _said(found, _("Nothing in the documents answers this question."))
+    if found.model is None:
+        return _extracted(found)
+    return _by_model(found, found.model)
+
+
+def _said(found: Found, text: str) -> Generator[str | Written]:
+    yield text
+    yield _end(found, found.passages, text)
+
+
+def _end(found: Found, passages: Sequence[Passage], text: str, notes: Sequence[str] = ()) -> Written:
+    tokens = tokens_in(found.searched), tokens_in(text)
+    return Written(cite(text, passages), (*found.notes, *notes), "stop", *tokens)
+
+
+def _extract(found: Found) -> str:
+    blocks = open_answerer("extractive").answer(found.searched, found.passages)
+    return checked("\n\n".join(blocks), len(found.passages)).strip()
+
+
+def _extracted(found: Found) -> Generator[str | Written]:
+    text = _extract(found)
+    if not numbers_in(text):
+        yield from _said(found, _("Nothing in the documents answers this question."))
+        return
+    text, passages = in_order(text, found.passages)
+    yield text
+    yield _end(found, passages, text)
+
+
+def _by_model(found: Found, model: ChatModel) -> Generator[str | Written]:
+    """Where the model fails, the passages' own sentences follow what it has written so far."""
+    connection.close()  # nobody else needs to wait for it while the model thinks
+    text, ending = "", {"state": "failed", "error": str(AWAY)}
+    try:
+        name = f"api-{uuid.uuid4().hex}"
+        with closing(answer_lane.stream(name, model.pk, found.turns, len(found.passages))) as lines:
+            for line in lines:
+                if line.get("text"):
+                    text += line["text"]
+                    yield line["text"]
+                ending = line.get("ending") or ending
+    except AnswerLaneError as error:
+        log.warning("A program's question could not be answered by %s: %s", model, error)
+    if ending["state"] == "failed":
+        yield from _instead(found, text, ending["error"] or str(AWAY))
+    else:
+        yield _ended(found, text, ending)
+
+
+def _instead(found: Found, so_far: str, why: str) -> Generator[str | Written]:
+    note = f"{why} {FALLBACK}"
+    rest = "\n\n".join(filter(None, (note, _extract(found))))
+    rest = f"\n\n{rest}" if so_far else rest
+    yield rest
+    connection.close()
+    yield _end(found, found.passages, so_far + rest, [note])
+
+
+def _ended(found: Found, text: str, ending: dict) -> Written:
+    """With the tokens that the model's server counted, else with an estimate."""
+    asked = sum(tokens_in(turn["content"]) for turn in found.turns)
+    why = "length" if ending.get("ending") == "length" else "stop"
+    read, wrote = ending.get("tokens_in") or asked, ending.get("tokens_out") or tokens_in(text)
+    return Written(cite(text, found.passages), found.notes, why, read, wrote)
