@@ -7,7 +7,7 @@ from itertools import groupby
 from search.choose import Candidate
 from search.terms import IS_CJK
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>~])|&(?=[a-zA-Z#]\w*;)")
+SPECIAL = re.compile(r"([\\`*_\[\]<>~$])|&(?=[a-zA-Z#]\w*;)")
 LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[-+=>](?=[\s=-]|$)|\|)|^(\d{1,9})([.)])(?=\s|$)")
 MARKER = re.compile(r"^\s*(?:[-*+•◦▪▸‣·–—●○■□◆◇])\s+")
 FENCE = re.compile(r"^\s*(?:```|~~~)[^\n]*\n?|\n?\s*(?:```|~~~)\s*$")

@@ -1,6 +1,7 @@
 """An answer while it is being written, as server-sent events; and its end, when someone wants it."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -106,7 +107,7 @@ def _while_written(message: Message, citations: dict[int, Citation], done: int) 
 
 def event(name: str, data: str, number: int | None = None) -> str:
     """One server-sent event; line ends in its data are lines of their own, as the standard has it."""
-    lines = "".join(f"data: {line}\n" for line in data.split("\n"))
+    lines = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", data))
     return f"event: {name}\n{f'id: {number}' + chr(10) if number is not None else ''}{lines}\n"
 
 

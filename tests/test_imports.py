@@ -24,7 +24,6 @@ PURE = [
     "search/judge.py",
     "search/keywords/tokens.py",
     "search/passage.py",
-    "search/prose.py",
     "search/resemble.py",
     "search/sentences.py",
     "search/telling.py",
