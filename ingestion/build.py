@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ingestion.purge import drop_derived
 from ingestion.rest import Rest
 from ingestion.work import Work, batch_tokens, batches, cut_for, embed_apart, missing_of, pace_of, shortest_first
+from kb.acting import about
 from kb.models import Document
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
@@ -81,7 +82,8 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
     begun = time.monotonic()
     seen, work = _gather(index, documents)
     begun += _load(index) if work else 0.0
-    done, refused = _embed(index, work, stopping)
+    with about([index.knowledge_base_id]):
+        done, refused = _embed(index, work, stopping)
     placed = _place(index, _whole(index, seen))
     seconds = time.monotonic() - begun
     pace_of(index.preset).took(len(done), seconds)

@@ -16,6 +16,7 @@ from ingestion.build import build_next, spent
 from ingestion.rest import Rest
 from ingestion.whole import embed_whole
 from ingestion.work import Work, batch_tokens, batches, chunks_in, cut_for, embed_apart, missing, pace_of
+from kb.acting import about
 from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError
@@ -102,8 +103,9 @@ class Round:
     def run(self) -> None:
         for index, documents in list(self.groups):
             try:
-                if not self._embed(index, documents):
-                    return
+                with about([index.knowledge_base_id]):
+                    if not self._embed(index, documents):
+                        return
             except EmbeddingError as error:  # of this group's engine: it waits, the others go on
                 self._leave(documents)
                 lease.release(_these(documents), self.worker, error=error.message, attempt=0)

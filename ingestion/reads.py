@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ingestion.measure import count_tokens
+from kb.calls import recording
+from kb.models import Call
 from search.embedders import Embedder
 from search.models import Preset
 from search.tokenize import tokenizer_of
@@ -18,7 +20,10 @@ def embed_counted(
     What is cut off is cut at the end: by the preset's own limit, or by a model server that reads less than the preset
     says and does not refuse, where it says how many tokens it read. Raises EmbeddingError.
     """
-    matrix, read = embedder.embed_counted(texts)
+    with recording(Call.Kind.EMBED_DOCUMENTS, model=preset.model, inputs=len(texts)) as call:
+        call.note_text(*texts)
+        matrix, read = embedder.embed_counted(texts)
+        call.tokens_in = sum(read)
     asked = count_tokens(tokenizer_of(preset), [preset.document_instruction])[0]
     reads = [
         of if of + asked <= min(got, preset.max_tokens) else of - min(of, _lost(embedder, preset, text, got))

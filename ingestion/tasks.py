@@ -1,7 +1,7 @@
 """Doorbells: a message names a row or nothing at all, and calls one function."""
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
 
 from ingestion.doorbell import ring_for_embedding
 
@@ -58,6 +58,14 @@ def _begin(sender, **kwargs) -> None:
 
         lane_server.start()
         ring_for_embedding()
+
+
+@worker_process_shutdown.connect
+def _write_down_calls(**kwargs) -> None:
+    """A child of the pool ends without Python's own ending."""
+    from kb.calls import waiting
+
+    waiting.flush()
 
 
 @worker_shutting_down.connect

@@ -11,6 +11,7 @@ import numpy as np
 from ingestion.parts import Part, parts_of
 from ingestion.purge import forget_vectors
 from ingestion.reads import embed_counted
+from kb.acting import about
 from kb.models import Document, Section, digest_of
 from search import vectors, whole
 from search.embedders import EmbeddingError
@@ -57,7 +58,8 @@ def embed_whole(stopping: Callable[[], bool] = lambda: False) -> bool:
             if index.preset.max_tokens < READS_LITTLE:
                 _average(index, documents)
             else:
-                _read(index, documents, stopping)
+                with about([index.knowledge_base_id]):
+                    _read(index, documents, stopping)
             return True
     return False
 

@@ -1,11 +1,40 @@
 """What happens around every request: the first visit, the language, and that pages stay private."""
 
+from collections.abc import Iterator
+from contextvars import Context
+
+from django.http import FileResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
+from kb.acting import asks
 from kb.models import User
+
+
+class ActingMiddleware:
+    """What is asked of models is written down as asked by the person or the program behind the request."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        with asks(request) as context:
+            response = self.get_response(request)
+        is_written_later = response.streaming and not response.is_async and not isinstance(response, FileResponse)
+        if is_written_later:
+            response.streaming_content = _in_context(context, response.streaming_content)
+        return response
+
+
+def _in_context(context: Context, pieces: Iterator) -> Iterator:
+    try:
+        while (piece := context.run(next, pieces, None)) is not None:
+            yield piece
+    finally:
+        if close := getattr(pieces, "close", None):
+            context.run(close)
 
 
 class UserLanguageMiddleware:

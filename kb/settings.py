@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "kb.middleware.ActingMiddleware",
     "kb.middleware.UserLanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -175,6 +176,9 @@ KB_CHAT_MODEL = env("KB_CHAT_MODEL")
 KB_CHAT_SECONDS = env_int("KB_CHAT_SECONDS", 120, minimum=1)
 KB_ANSWER_URL = env("KB_ANSWER_URL")
 KB_ANSWER_LISTEN = env("KB_ANSWER_LISTEN")
+KB_KEEP_CALLS_DAYS = env_int("KB_KEEP_CALLS_DAYS", 90, minimum=0)  # 0: for ever
+KB_LOG_CALL_TEXT = env_bool("KB_LOG_CALL_TEXT", False)
+KB_FLUSH_CALLS_SECONDS = 2.0  # 0: only who calls for it writes the call log
 KB_API_CALLS_A_MINUTE = env_int("KB_API_CALLS_A_MINUTE", 600, minimum=0)  # of each key; 0: any number
 
 # --- Celery: the row is the job, a message is only a doorbell ------------------

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kb.models import KnowledgeBase, User
+from kb.acting import acts
+from kb.models import Call, KnowledgeBase, User
 from kb.workers import new_worker
 from search import evaluation_jobs as jobs
 from search.ask_saved import EvaluationError, ask_saved, questions_of
@@ -62,10 +63,14 @@ def run(run_id) -> None:
     if claimed is None:
         return
     try:
-        with jobs.kept(worker):
+        with jobs.kept(worker), _acting(claimed):
             _go_on(claimed, worker)
     except jobs.LeaseLost:
         log.info("The evaluation %s was cancelled or taken over.", run_id)
+
+
+def _acting(claimed: EvaluationRun):
+    return acts(caller=Call.Caller.EVALUATION, user=claimed.asked_by_id, knowledge_base=claimed.knowledge_base_id)
 
 
 def _go_on(claimed: EvaluationRun, worker: str) -> None:

@@ -5,6 +5,8 @@ model server is asked directly. Nothing here imports torch.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
+from kb.calls import counting, recording
+from kb.models import Call
 from search.embedders import EmbeddingSettings
 from search.embedders.openai import SOCKET
 from search.embedders.server import ServerEmbedder
@@ -39,7 +43,9 @@ def embed_query(preset: Preset, text: str, instruction: str | None = None) -> np
     Raises EmbeddingError: at once where nobody listens, else after some five seconds.
     """
     chosen = engine_settings(preset)
-    return _remembered(chosen if instruction is None else replace(chosen, query_instruction=instruction), text)
+    if instruction is not None:
+        chosen = replace(chosen, query_instruction=instruction)
+    return _remembered(chosen, text, preset.model)
 
 
 def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
@@ -47,7 +53,8 @@ def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
     if not texts:
         return np.zeros((0, preset.dimension), dtype=np.float32)
     chosen = engine_settings(preset)
-    return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
+    with _recording(Call.Kind.EMBED_DOCUMENTS, preset.model, texts):
+        return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
 
 
 def embed_instructed(preset: Preset, texts: list[str], instruction: str) -> np.ndarray:
@@ -55,7 +62,8 @@ def embed_instructed(preset: Preset, texts: list[str], instruction: str) -> np.n
     if not texts:
         return np.zeros((0, preset.dimension), dtype=np.float32)
     chosen = replace(engine_settings(preset), document_instruction=instruction)
-    return _engine(chosen, os.getpid()).embed_documents(texts)
+    with _recording(Call.Kind.EMBED_DOCUMENTS, preset.model, texts):
+        return _engine(chosen, os.getpid()).embed_documents(texts)
 
 
 def engine_settings(preset: Preset) -> EmbeddingSettings:
@@ -67,10 +75,19 @@ def engine_settings(preset: Preset) -> EmbeddingSettings:
 
 
 @lru_cache(REMEMBERED)
-def _remembered(chosen: EmbeddingSettings, text: str) -> np.ndarray:
-    vector = _engine(chosen, os.getpid()).embed_query(text)
+def _remembered(chosen: EmbeddingSettings, text: str, model: str) -> np.ndarray:
+    with _recording(Call.Kind.EMBED_QUERY, model, [text]):
+        vector = _engine(chosen, os.getpid()).embed_query(text)
     vector.flags.writeable = False  # it is shared with whoever asks the same
     return vector
+
+
+@contextmanager
+def _recording(kind: str, model: str, texts: list[str]) -> Iterator[None]:
+    """A row of the call log, under the name of the preset's model."""
+    with recording(kind, model=model, inputs=len(texts)) as call, counting(call):
+        call.note_text(*texts)
+        yield
 
 
 def forget() -> None:

@@ -79,7 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
         vectors = self.server.embed(model, texts)
         rows = [_base64(row) for row in vectors] if as_text else vectors.tolist()
         data = [{"object": "embedding", "index": n, "embedding": row} for n, row in enumerate(rows)]
-        return {"object": "list", "model": model, "data": data}
+        tokens = self.server.count(model, texts)
+        usage = {} if tokens is None else {"usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+        return {"object": "list", "model": model, "data": data, **usage}
 
     def _rerank(self, content: bytes) -> dict[str, Any]:
         asked = read_rerank(content)
@@ -184,14 +186,18 @@ def serve(
     *,
     is_ready: Callable[[], bool] = lambda: True,
     rerank: Callable[[RerankRequest], np.ndarray] = rerank,
+    count: Callable[[str, list[str]], int | None] = lambda model, texts: None,
 ) -> Any:
-    """A server that listens at once and answers from threads of its own; `shutdown()` and `server_close()` end it."""
+    """A server that listens at once and answers from threads of its own; `shutdown()` and `server_close()` end it.
+
+    `count` says how many tokens of the texts the model reads, None where that is not known.
+    """
     server: Any
     if isinstance(address, Path):
         server = _SocketServer(str(address), _Handler)
     else:
         server = _NetworkServer(address, _Handler)
-    server.embed, server.is_ready, server.rerank = embed, is_ready, rerank
+    server.embed, server.is_ready, server.rerank, server.count = embed, is_ready, rerank, count
     threading.Thread(target=server.serve_forever, name="query-lane", daemon=True).start()
     return server
 
@@ -213,7 +219,8 @@ def start() -> None:
     if _started:
         return
     address = listen_address(settings.KB_EMBED_LISTEN)
-    _started.append(serve(Lane().embed, address, is_ready=_ready.is_set))
+    lane = Lane()
+    _started.append(serve(lane.embed, address, is_ready=_ready.is_set, count=lane.count))
     _in_background(_load_serving)
     log.info("Questions are embedded at %s", address)
 
@@ -227,6 +234,10 @@ class Lane:
     def embed(self, fingerprint: str, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors. Raises EmbeddingError, which passes, while the model is being loaded."""
         return loaded_soon(self._preset(fingerprint)).embed_raw(texts)
+
+    def count(self, fingerprint: str, texts: list[str]) -> int:
+        """The tokens that were read of texts that it has just embedded."""
+        return sum(loaded_soon(self._preset(fingerprint)).count_tokens(texts))
 
     def _preset(self, fingerprint: str) -> Preset:
         """What makes the vectors never changes under a fingerprint, so that it is read once."""

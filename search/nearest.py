@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from django.conf import settings
 
+from kb.acting import about
 from kb.models import Chunk
 from search import lane
 from search.models import Index, Preset
@@ -44,7 +45,8 @@ def _by_model(indexes: Sequence[Index]) -> list[list[Index]]:
 
 
 def _of_one_model(question: str, indexes: Sequence[Index], limit: int, rescored: Collection[int]) -> list[Neighbour]:
-    vector = lane.embed_query(indexes[0].preset, question, indexes[0].query_instruction)
+    with about(index.knowledge_base_id for index in indexes):
+        vector = lane.embed_query(indexes[0].preset, question, indexes[0].query_instruction)
     short = {index.pk for index in indexes if index.pk in rescored and index.dimension < index.preset.dimension}
     depth = min(limit * OVERFETCH, max(limit, MOST_RESCORED)) if short else limit
     found: list[Neighbour] = []

@@ -11,6 +11,9 @@ from uuid import UUID
 import numpy as np
 from django.utils.translation import gettext_lazy as _
 
+from kb.acting import about
+from kb.calls import recording
+from kb.models import Call
 from search.lane import lane_url
 from search.models import RerankPreset
 from search.passage import Passage
@@ -36,7 +39,8 @@ def rerank(
     for preset in RerankPreset.objects.filter(pk__in={tuning.rerank for tuning in tunings.values() if tuning.rerank}):
         slots = _slots(preset, ordered, tunings)
         try:
-            found = scores(preset, question, [ordered[slot].read_text for slot in slots])
+            with about(ordered[slot].knowledge_base_id for slot in slots):
+                found = scores(preset, question, [ordered[slot].read_text for slot in slots])
         except RerankError as error:
             notes.append(str(RERANK_AWAY % {"reason": error.message}))
             continue
@@ -72,7 +76,9 @@ def scores(preset: RerankPreset, question: str, passages: Sequence[str]) -> np.n
 
 def scores_now(preset: RerankPreset, question: str, passages: Sequence[str]) -> np.ndarray:
     """The same for someone who tries the preset: it is asked whatever happened before."""
-    return _engine(_reached(preset), os.getpid()).score(question, passages)
+    with recording(Call.Kind.RERANK, model=preset.model, inputs=len(passages)) as call:
+        call.note_text(question, *passages)
+        return _engine(_reached(preset), os.getpid()).score(question, passages)
 
 
 def _reached(preset: RerankPreset) -> RerankSettings:

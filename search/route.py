@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 from django.db.models import Count, Max, QuerySet
 
+from kb.acting import about
 from search import lane
 from search.models import DocumentVector, Index
 from search.vectors import decode, shorten
@@ -41,7 +42,8 @@ def documents_about(question: str, indexes: Sequence[Index], limit: int) -> list
 
 
 def _of_one_model(question: str, indexes: Sequence[Index], limit: int) -> list[tuple[UUID, float]]:
-    vector = lane.embed_query(indexes[0].preset, question, indexes[0].query_instruction)
+    with about(index.knowledge_base_id for index in indexes):
+        vector = lane.embed_query(indexes[0].preset, question, indexes[0].query_instruction)
     found = [one for index in indexes for one in nearest_documents(index, vector, limit)]
     return sorted(found, key=lambda one: (-one[1], one[0]))[:limit]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
+from kb.acting import about
 from kb.models import KnowledgeBase
 from search import answer_lane
 from search.answer_lane import AnswerLaneError
@@ -71,7 +72,8 @@ def _hand_over(
     message.state = Message.State.WRITING
     record(message, cite("", packed.passages))
     try:
-        answer_lane.begin(name_of(message), model.pk, packed.turns, len(packed.passages), message=message.pk)
+        with about(passage.knowledge_base_id for passage in packed.passages):
+            answer_lane.begin(name_of(message), model.pk, packed.turns, len(packed.passages), message=message.pk)
     except AnswerLaneError as error:
         log.warning("An answer could not be begun: %s", error)
         end_without_model(message, str(AWAY))

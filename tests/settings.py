@@ -14,4 +14,5 @@ STORAGES = {  # no manifest: tests run without collectstatic
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+KB_FLUSH_CALLS_SECONDS = 0  # no thread writes the call log: tests that look at it do
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405 - where whitenoise looks when it starts

@@ -24,6 +24,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from kb.acting import acts_as
 from search.answering.keep import keep, keep_so_far
 from search.answering.runs import Run, Runs
 from search.chat import Piece, Request
@@ -70,7 +71,8 @@ class Answering:
         name = str(asked["name"])
         if asked.get("message"):
             self._messages[name] = int(asked["message"])
-        return self.runs.start(name, request, int(asked.get("count", 0)))
+        with acts_as(asked.get("acting")):
+            return self.runs.start(name, request, int(asked.get("count", 0)))
 
     async def _ended(self, run: Run) -> None:
         message = self._messages.pop(run.name, None)

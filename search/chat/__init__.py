@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 Turn = Mapping[str, str]  # {"role": ..., "content": ...}, as OpenAI's chat completions take it
 
@@ -15,6 +16,8 @@ class ChatSettings:
     api_key: str = ""
     answer_tokens: int = 1024
     temperature: float = 0.2
+    price_in: Decimal | None = None  # of a million tokens read, and written
+    price_out: Decimal | None = None
 
 
 @dataclass(frozen=True)

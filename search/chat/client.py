@@ -13,7 +13,10 @@ from django.conf import settings as installation
 from django.utils.translation import gettext as _
 from openai.types.chat import ChatCompletionMessageParam
 
+from kb.calls import recording
+from kb.models import Call
 from search.chat import ChatError, ChatSettings, Piece, Request
+from search.chat.prompt import tokens_in
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +59,36 @@ async def stream(request: Request, http: httpx2.AsyncClient | None = None) -> As
 
     Closing the iterator closes the connection, upon which model servers stop writing.
     """
-    async with _as_chat_error(request.settings), _shared(http) as connections:
-        answer = await _begin(open_client(request.settings, connections), request)
-        try:
-            async for piece in _pieces(answer, request.settings.answer_tokens * LONGEST_TOKEN):
-                yield piece
-        finally:
-            await answer.close()
+    chosen = request.settings
+    with recording(Call.Kind.CHAT, model=chosen.model, prices=(chosen.price_in, chosen.price_out)) as call:
+        call.note_text(*(turn["content"] for turn in request.turns))
+        async with _as_chat_error(chosen), _shared(http) as connections:
+            answer = await _begin(open_client(chosen, connections), request)
+            try:
+                async for piece in _pieces(answer, chosen.answer_tokens * LONGEST_TOKEN):
+                    _note(call, piece)
+                    yield piece
+            finally:
+                _count(call, request)
+                await answer.close()
+
+
+def _note(call: recording, piece: Piece) -> None:
+    """What the call log says of it; servers send about a token a piece, and count them at the end or never."""
+    if piece.text:
+        call.note_piece("" if call.tokens_out else "\n\n")
+        call.tokens_out += 1
+        call.first_token()
+        call.note_piece(piece.text)
+    if piece.ending:
+        call.tokens_in, call.tokens_out = piece.tokens_in, piece.tokens_out or call.tokens_out
+        call.done()
+
+
+def _count(call: recording, request: Request) -> None:
+    """An estimate of what was read, where the server has not come to say it."""
+    if call.tokens_out and not call.tokens_in:
+        call.tokens_in = sum(tokens_in(turn["content"]) for turn in request.turns)
 
 
 async def _pieces(answer: openai.AsyncStream, longest: int) -> AsyncIterator[Piece]:

@@ -53,4 +53,4 @@ def settings_of(pk: int | None) -> ChatSettings:
 def settings_for(row: ChatModel) -> ChatSettings:
     """The same of a row, saved or not; the environment's model has its key from there."""
     key = env("KB_CHAT_API_KEY") if row.name == FROM_ENVIRONMENT else row.api_key
-    return ChatSettings(row.url, row.model, key, row.answer_tokens, row.temperature)
+    return ChatSettings(row.url, row.model, key, row.answer_tokens, row.temperature, row.price_in, row.price_out)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx
 import numpy as np
 
+from kb.calls import read_tokens
 from search.embedders import EmbeddingSettings
 from search.embedders.batches import batches
 from search.embedders.openai import PLAIN, Answered, Form, ServerRefusal, ask, client_of, must_listen
@@ -137,6 +138,7 @@ class ServerEmbedder:
         dimension = self.settings.dimension
         if answered.vectors.ndim == 2 and answered.vectors.shape[1] > dimension:
             answered = self._shorter(texts, timeout, answered)
+        read_tokens(answered.tokens)
         return replace(answered, vectors=unit_rows(answered.vectors, dimension))
 
     def _plainer_if_refused(self, texts: list[str], timeout: httpx.Timeout) -> Answered:
