@@ -31,12 +31,18 @@ def test_only_caddy_is_reached_from_outside():
     assert [name for name, service in services().items() if "front" in service["networks"]] == ["caddy"]
 
 
+def test_only_what_asks_a_language_model_has_a_way_out():
+    networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["networks"]
+    assert networks["back"]["internal"]
+    assert [name for name, service in services().items() if "out" in service["networks"]] == ["answer"]
+
+
 def test_every_service_that_stays_is_asked_for_its_health():
     assert [name for name, service in services().items() if "healthcheck" not in service] == ["setup"]
 
 
 def test_what_writes_has_a_minute_to_stop():
-    writing = ("chroma", "postgres", "parse", "embed", "reconciler", "web")
+    writing = ("chroma", "postgres", "parse", "embed", "answer", "reconciler", "web")
     assert {services()[name]["stop_grace_period"] for name in writing} == {"60s"}
 
 
