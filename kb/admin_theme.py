@@ -82,6 +82,7 @@ UNFOLD = {
                     _page(_("Indexes"), "database", "search_index"),
                     _page(_("Embedding presets"), "tune", "search_preset"),
                     _page(_("Reranking presets"), "swap_vert", "search_rerankpreset"),
+                    _page(_("Language models"), "forum", "search_chatmodel"),
                     {
                         "title": _("Never embedded"),
                         "icon": "visibility_off",

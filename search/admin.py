@@ -15,7 +15,13 @@ from unfold.decorators import display
 
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk
-from search import check_admin, evaluation_admin, preset_admin, rerank_preset_admin  # noqa: F401 - they register themselves
+from search import (  # noqa: F401 - they register themselves
+    chat_admin,
+    check_admin,
+    evaluation_admin,
+    preset_admin,
+    rerank_preset_admin,
+)
 from search.generations import suspend
 from search.ledger_admin import never_embedded
 from search.models import Index, IndexedDocument, Vector

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from search import evaluation_views, question_set_views, settings_trial_views
+from search import evaluation_views, gap_views, question_set_views, settings_trial_views
 
 BASE = "knowledge-bases/<uuid:pk>/evaluation"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{BASE}/runs/<uuid:run>/cancel", evaluation_views.evaluation_cancel, name="evaluation_cancel"),
     path(f"{BASE}/runs/<uuid:run>/delete", evaluation_views.evaluation_delete, name="evaluation_delete"),
     path(f"{BASE}/runs/<uuid:run>/verdict", settings_trial_views.settings_verdict, name="settings_verdict"),
+    path(f"{BASE}/gaps", gap_views.gaps, name="gaps"),
     path(f"{BASE}/candidates", question_set_views.candidates, name="question_candidates"),
     path(f"{BASE}/sets/new", question_set_views.question_set_new, name="question_set_new"),
     path(f"{BASE}/sets/import", question_set_views.question_set_import, name="question_set_import"),

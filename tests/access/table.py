@@ -120,6 +120,7 @@ OBJECTS: dict[str, list[Use]] = {
     f"{EVALUATION}/runs/<uuid:run>/verdict": [Use(MANAGER)],
     f"{EVALUATION}/runs/<uuid:run>/cancel": [Use(MANAGER, "post")],
     f"{EVALUATION}/runs/<uuid:run>/delete": [Use(MANAGER, "post")],
+    f"{EVALUATION}/gaps": [Use(MANAGER)],
     f"{EVALUATION}/candidates": [Use(MANAGER, query="?document=Rules")],
     f"{EVALUATION}/sets/new": [Use(MANAGER, "post", {"name": "More"})],
     f"{EVALUATION}/sets/import": [Use(MANAGER, "post", {"file": "questions.csv"}, upload=True)],
