@@ -70,6 +70,7 @@ def test_a_key_for_models_alone_opens_no_knowledge_base(world, alice, route, use
 @pytest.mark.parametrize(("route", "use"), API)
 def test_a_key_to_read_changes_nothing(world, alice, route, use):
     response = send(client_of(alice, scopes=[ApiKey.Scope.READ]), world, route, use)
+    response.close()
     assert response.status_code in ((200, 403) if use.method == "get" else (403,))
 
 
