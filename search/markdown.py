@@ -107,7 +107,7 @@ class _Renderer(RendererHTML):
         if number not in env["cited"]:
             citation = env["citations"].get(number)
             card = render_to_string("search/_cite.html", {"citation": citation}).strip() if citation else ""
-            env["cited"][number] = card
+            env["cited"][number] = UNSEEN.sub("\N{REPLACEMENT CHARACTER}", card)
         return env["cited"][number]
 
     def math_inline(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
