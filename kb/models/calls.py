@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kb.models.knowledge_bases import KnowledgeBase
 from kb.models.people import ApiKey
@@ -23,7 +24,7 @@ class Call(models.Model):
 
     class Caller(models.TextChoices):
         INGESTION = "ingestion", _("ingestion")
-        SEARCH = "search", _("pages")
+        SEARCH = "search", pgettext_lazy("caller", "pages")
         API = "api", _("API")
         MCP = "mcp", _("MCP")
         EVALUATION = "evaluation", _("evaluation")
