@@ -176,6 +176,7 @@ KB_CHAT_MODEL = env("KB_CHAT_MODEL")
 KB_CHAT_SECONDS = env_int("KB_CHAT_SECONDS", 120, minimum=1)
 KB_ANSWER_URL = env("KB_ANSWER_URL")
 KB_ANSWER_LISTEN = env("KB_ANSWER_LISTEN")
+ANSWER_MOUNTS = {"/mcp": "ingestion.mcp.http.McpOverHttp"}  # what else that process serves: path -> class
 KB_KEEP_CALLS_DAYS = env_int("KB_KEEP_CALLS_DAYS", 90, minimum=0)  # 0: for ever
 KB_LOG_CALL_TEXT = env_bool("KB_LOG_CALL_TEXT", False)
 KB_FLUSH_CALLS_SECONDS = 2.0  # 0: only who calls for it writes the call log
@@ -235,5 +236,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("KB_LOG_LEVEL", "INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "chromadb", "faiss")},
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "chromadb", "faiss", "mcp")},
 }

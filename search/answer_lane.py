@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from search.chat import Turn
 
 ASK_SECONDS = httpx.Timeout(5.0, connect=2.0)
 FOLLOW_SECONDS = httpx.Timeout(None, connect=2.0)
+_opening = threading.Lock()  # of threads that begin at once, one makes the client
 
 
 class AnswerLaneError(Exception):
@@ -62,7 +64,8 @@ def stream(name: str, chat_model: int, turns: Sequence[Turn], count: int) -> Gen
 def relay(method: str, path: str, *, headers: Mapping[str, str], content: bytes) -> httpx.Response:
     """A response of that process before its body is read; whoever gets it closes it. Raises AnswerLaneError."""
     _must_listen()
-    client = _client(os.getpid(), _where())
+    with _opening:
+        client = _client(os.getpid(), _where())
     asked = client.build_request(method, path, headers=headers, content=content, timeout=FOLLOW_SECONDS)
     try:
         return client.send(asked, stream=True)

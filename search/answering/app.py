@@ -5,6 +5,8 @@ GET  /runs/NAME?start=N   lines of JSON: {"at", "text"} ..., at last {"ending": 
 POST /runs/NAME/stop      end it at once
 POST /stream              as POST /runs, answered with the lines; whoever hangs up ends it
 GET  /health
+
+What settings.ANSWER_MOUNTS names is served here, too: other things that need an event loop.
 """
 
 import asyncio
@@ -12,17 +14,19 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
+from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from kb.acting import acts_as
 from search.answering.keep import keep, keep_so_far
@@ -107,6 +111,7 @@ class Answering:
 
 
 answering = Answering()
+mounted = {path: import_string(name)() for path, name in settings.ANSWER_MOUNTS.items()}
 
 
 def stop_from_signal() -> None:
@@ -120,7 +125,10 @@ async def _life(app: Starlette):
     answering.http, answering.loop = open_http(), asyncio.get_running_loop()
     keeping = asyncio.create_task(answering.keep_on())
     try:
-        yield
+        async with AsyncExitStack() as stack:
+            for each in mounted.values():
+                await stack.enter_async_context(each.life())
+            yield
     finally:
         await answering.end_all()
         keeping.cancel()
@@ -199,6 +207,7 @@ app = Starlette(
         Route("/runs/{name}/stop", stop, methods=["POST"]),
         Route("/stream", stream_one, methods=["POST"]),
         Route("/health", health),
+        *(Mount(path, each) for path, each in mounted.items()),
     ],
     lifespan=_life,
 )
