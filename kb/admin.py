@@ -19,6 +19,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from kb import call_admin  # noqa: F401 - it registers itself
 from kb.models import ApiKey, Chunk, Document, Invitation, KnowledgeBase, Membership, User
 
 

@@ -91,6 +91,7 @@ UNFOLD = {
                     _page(_("Index checks"), "health_and_safety", "search_indexcheck"),
                     _page(_("Saved questions"), "quiz", "search_questionset"),
                     _page(_("Evaluations"), "monitoring", "search_evaluationrun"),
+                    _page(_("Call log"), "receipt_long", "kb_call"),
                 ],
             },
             {
