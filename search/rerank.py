@@ -65,7 +65,7 @@ def scores(preset: RerankPreset, question: str, passages: Sequence[str]) -> np.n
     """
     chosen = _reached(preset)
     if time.monotonic() < _resting.get(chosen, 0.0):
-        raise RerankError("The reranking model failed a moment ago and is left alone for some seconds.")
+        raise RerankError(str(_("The reranking model failed a moment ago and is left alone for some seconds.")))
     try:
         return scores_now(preset, question, passages)
     except RerankError as error:

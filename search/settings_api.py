@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.forms.models import model_to_dict
+from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from pydantic import Field
 
@@ -161,7 +162,7 @@ def switch(request: Request, id: UUID, index: int):
     base = get_manageable(request.user, id)
     chosen = Index.objects.filter(knowledge_base=base, pk=index).first()
     if chosen is None:
-        raise ApiError(409, "This index is no longer there.")
+        raise ApiError(409, _("This index is no longer there."))
     return _done(base, switch_to, chosen)
 
 

@@ -132,7 +132,7 @@ def _walk(data: bytes, reader: _Reader) -> None:
             continue
         if word:
             if word == b"bin" and number:
-                raise IngestionError("This RTF file holds binary data in a form that cannot be read.")
+                raise IngestionError(_("This RTF file holds binary data in a form that cannot be read."))
             states[-1] = _word(word, int(number) if number else None, state, reader, starts_group)
         elif symbol == b"*" and starts_group:
             states[-1] = replace(state, skipping=True)
