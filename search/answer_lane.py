@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+import socket
 import threading
 import time
 import uuid
@@ -16,8 +18,9 @@ from django.conf import settings
 from kb.acting import as_json
 from search.chat import Turn
 
-ASK_SECONDS = httpx.Timeout(5.0, connect=2.0)
-FOLLOW_SECONDS = httpx.Timeout(None, connect=2.0)
+CONNECT_SECONDS = 2.0
+ASK_SECONDS = httpx.Timeout(5.0, connect=CONNECT_SECONDS)
+FOLLOW_SECONDS = httpx.Timeout(None, connect=CONNECT_SECONDS)
 _opening = threading.Lock()  # of threads that begin at once, one makes the client
 
 
@@ -76,7 +79,7 @@ def relay(method: str, path: str, *, headers: Mapping[str, str], content: bytes)
 def complete(chat_model: int, turns: Sequence[Turn], *, seconds: float) -> str:
     """A short answer, whole; AnswerLaneError where there is none within so many seconds."""
     deadline, text = time.monotonic() + seconds, ""
-    waiting = httpx.Timeout(seconds, connect=2.0)
+    waiting = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
     body = {
         "name": f"once-{uuid.uuid4()}",
         "chat_model": chat_model,
@@ -138,10 +141,16 @@ def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _must_listen() -> None:
-    """A socket that is not there needs no attempt (of which httpcore would leave a file descriptor behind)."""
+    """A socket that is not there, or is a dead process's, is tried by hand: httpcore would leave a file open behind."""
     where = _where()
-    if not where.startswith("http") and not Path(where).exists():
-        raise AnswerLaneError(f"Nobody listens at {where}.")
+    if where.startswith("http"):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(CONNECT_SECONDS)
+        try:
+            probe.connect(where)
+        except OSError as error:
+            raise AnswerLaneError(f"Nobody listens at {where}.") from error
 
 
 def _where() -> str:
