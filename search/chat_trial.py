@@ -47,8 +47,6 @@ async def _tried(request: Request) -> Tried:
             first, text = first or time.perf_counter(), text + piece.text
         if piece.ending:
             tokens = (piece.tokens_in, piece.tokens_out)
-    if not text:
-        raise ChatError("broken", _("The language model answered with nothing."))
     return Tried(text[:SHOWN], *tokens, _milliseconds(begun, first), _milliseconds(begun, time.perf_counter()))
 
 

@@ -90,7 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        if self.path == "/v1/models":
+        key = self.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.server.habits.key and key != self.server.habits.key:
+            self._json(401, {"error": {"message": "wrong key"}})
+        elif self.path == "/v1/models":
             self._json(
                 200, {"object": "list", "data": [{"id": n, "object": "model"} for n in self.server.habits.models]}
             )
