@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import socket
 import threading
 import time
 import uuid
