@@ -86,7 +86,7 @@ def _passed_back(there: httpx.Response) -> HttpResponseBase:
     headers = {name: there.headers[name] for name in BACK if name in there.headers}
     if there.headers.get("content-type", "").startswith("text/event-stream"):
         connection.close()  # nobody else needs to wait for it while the answer is made
-        back = StreamingHttpResponse(Relayed(there), status=there.status_code, headers=headers)
+        back: HttpResponseBase = StreamingHttpResponse(Relayed(there), status=there.status_code, headers=headers)
         back["X-Accel-Buffering"] = "no"
     else:
         back = _whole(there, headers)

@@ -86,7 +86,7 @@ def read(caller: Caller, uri: str) -> types.ReadResourceResult:
         end = min(start + MOST, page_end)
     piece = piece_of(document, start, end)
     rest = {} if address["page"] or piece.next_start is None else {"next": f"{uri_of(document.pk)}?start={piece.end}"}
-    content = types.TextResourceContents(uri=uri, mime_type=TEXT, text=piece.text, meta=rest or None)
+    content = types.TextResourceContents(uri=uri, mime_type=TEXT, text=piece.text, _meta=rest or None)
     return types.ReadResourceResult(contents=[content])
 
 
