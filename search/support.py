@@ -21,7 +21,7 @@ SOME = 0.3  # of them, where the meaning must be near as well
 NEAR = 0.6  # cosine of a sentence to what it cites, where 0 is that to what has nothing to do with it
 NEUTRAL = ("The weather was fine.", "She likes music.", "Open the door.", "他喜欢喝茶。", "今天是晴天。")
 TOGETHER = 3  # neighbouring sentences in which the terms may stand
-MOST_TEXTS = 160  # that are embedded for one answer
+MOST_TEXTS = 96  # that are embedded for one answer
 NUMERALS = {word: str(number) for number, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty".split())}  # fmt: skip
@@ -137,7 +137,7 @@ def share_of(text: str, cited: Sequence[Evidence]) -> float:
 
 def has_its_numbers(text: str, cited: Sequence[Evidence]) -> bool:
     """Whether every number in it stands where one of the passages says such things, in digits or in words."""
-    wanted = set(_digits(text))
+    wanted = numbers_said(text) - {"0", "1"} | set(_digits(text))  # "one" and 一 are more often no numbers
     return not wanted or wanted <= frozenset().union(*(one.numbers_about(frozenset(terms_of(text))) for one in cited))
 
 
@@ -169,14 +169,14 @@ class Nearness:
     """How near in meaning sentences are to the windows of passages, embedded in one go."""
 
     def __init__(self, claims: Sequence[Claim], evidence: Sequence[Evidence], embed: Embed) -> None:
-        texts = list(
-            dict.fromkeys([*NEUTRAL, *(claim.text for claim in claims), *(w for one in evidence for w in one.windows)])
-        )
-        texts = texts[:MOST_TEXTS]
+        cited = {number for claim in claims for number in claim.numbers}
+        first = sorted(range(len(evidence)), key=lambda at: at + 1 not in cited)
+        windows = (window for at in first for window in evidence[at].windows)
+        texts = list(dict.fromkeys([*NEUTRAL, *(claim.text for claim in claims), *windows]))[:MOST_TEXTS]
         self.vectors = dict(zip(texts, embed(texts), strict=True))
 
     def of(self, claim: Claim, cited: Sequence[Evidence]) -> float:
-        """The highest cosine to a window of these passages, 0 what neutral texts have; -1 where nothing was embedded."""
+        """The highest cosine to a window of these, 0 what neutral texts have; -1 where nothing was embedded."""
         mine = self.vectors.get(claim.text)
         windows = [self.vectors[w] for one in cited for w in one.windows if w in self.vectors]
         if mine is None or not windows:

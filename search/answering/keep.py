@@ -10,11 +10,12 @@ from django.utils.translation import gettext, gettext_noop
 
 from search.answerers import open_answerer
 from search.answering.runs import Ending
+from search.bear_out import borne_out
 from search.cite import checked, cite, numbers_in, renumbered
 from search.models import Citation, Message
 from search.passage import Passage
 from search.structure import with_parts
-from search.support import supports_of
+from search.support import Support
 
 log = logging.getLogger(__name__)
 State = Message.State
@@ -47,7 +48,7 @@ def keep(message_id: int, text: str, ending: Ending) -> None:
         text = _extracted(message, citations)
     message.notes = [*message.notes, *_notes(message, ending)]
     text = checked(text, [citation.number for citation in citations]).strip()
-    _write(message, citations, text, ending)
+    _write(message, citations, text, borne_out(text, _by_number(citations)), ending)
 
 
 def _notes(message: Message, ending: Ending) -> list[str]:
@@ -72,13 +73,13 @@ def _extracted(message: Message, citations: Sequence[Citation]) -> str:
 
 
 @transaction.atomic
-def _write(message: Message, citations: list[Citation], text: str, ending: Ending) -> None:
+def _write(message: Message, citations: list[Citation], text: str, supports: Sequence[Support], ending: Ending) -> None:
     if not Message.objects.select_for_update().filter(pk=message.pk, state=State.WRITING):
         return  # ended by another meanwhile
     passages = _by_number(citations)
     message.answer = text
     message.is_answered = bool(numbers_in(text))
-    message.support = [one.as_json() for one in supports_of(text, passages)]
+    message.support = [one.as_json() for one in supports]
     message.state = {"done": State.DONE, "stopped": State.STOPPED, "failed": State.FAILED}[ending.state]
     message.tokens_in, message.tokens_out = ending.tokens_in, ending.tokens_out
     message.milliseconds = ending.milliseconds
