@@ -7,9 +7,9 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-import mcp_types as types
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from mcp import types
 
 from ingestion.mcp.calls import Caller, Refusal, must_be_for
 from ingestion.mcp.texts import ADDRESS, page_place, piece_of, uri_of

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import mcp_types as types
 from django.utils.translation import gettext as _
+from mcp import types
 from pydantic import BaseModel
 
 from ingestion.mcp import adding, asking, reading

@@ -1,8 +1,8 @@
 """Speak MCP on standard input and output, for a program on this machine."""
 
+import asyncio
 from pathlib import Path
 
-import anyio
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kb.api_errors import ApiError
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *, key_file: Path | None, **options) -> None:
         secret = _secret(key_file)
         self._must_be_known(secret)
-        anyio.run(_serve, secret)
+        asyncio.run(_serve(secret))
 
     def _must_be_known(self, secret: str) -> None:
         try:
