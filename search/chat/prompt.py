@@ -26,6 +26,9 @@ it as it is."""
 
 RESERVE = 200  # tokens for what wraps the passages and for counting too low
 LEAST_OF_A_PASSAGE = 60  # tokens below which a cut passage is left out
+OUR_TAG = re.compile(r"[<＜](?=[^\w<>＜＞]{0,9}passages?\b)", re.I)  # whatever invisible stands between
+CONTROL_TOKEN = re.compile(r"<(?=[|｜])|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>", re.I)
+HARMLESS = str.maketrans("<>[]", "‹›‹›")
 _counter = EstimatingTokenizer()
 
 
@@ -74,14 +77,14 @@ def pack(
 def quote(number: int, passage: Passage, text: str | None = None) -> str:
     """A passage as data: what could end it, or begin another, is made harmless."""
     where = f", page {passage.page}" if passage.page else ""
-    title = _harmless(" > ".join((passage.title, *passage.heading_path)))[:300].replace('"', "'")
+    title = " ".join(_harmless(" > ".join((passage.title, *passage.heading_path))).split())[:300].replace('"', "'")
     return f'<passage number="{number}" document="{title}{where}">\n{_harmless(text or passage.text)}\n</passage>'
 
 
 def _harmless(text: str) -> str:
     """Tags of ours, and tokens that chat templates treat as control, lose their angle brackets."""
-    text = re.sub(r"<(?=/?\s*passages?\b)", "‹", text, flags=re.I)
-    return re.sub(r"<\|([^|>\n]{1,40})\|>|\[/?INST\]|<</?SYS>>|<(start|end)_of_turn>", r"‹\1›", text)
+    text = OUR_TAG.sub("‹", text)
+    return CONTROL_TOKEN.sub(lambda match: match.group().translate(HARMLESS), text)
 
 
 def _cut(number: int, passage: Passage, left: int) -> tuple[str, int]:
