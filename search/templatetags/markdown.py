@@ -3,6 +3,7 @@
 from django import template
 from django.utils.safestring import SafeString
 
+from search.claim_notes import notes_of
 from search.markdown import html_of
 from search.turns import Turn
 
@@ -11,5 +12,5 @@ register = template.Library()
 
 @register.filter
 def answer_html(turn: Turn) -> SafeString:
-    """The answer's Markdown, with its numbers leading to the sources that the reader may see."""
-    return html_of(turn.answer, turn.by_number)
+    """The answer's Markdown: numbers lead to the sources that the reader may see, notes tell what these do not say."""
+    return html_of(turn.answer, turn.by_number, notes_of(turn))
