@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import (
@@ -87,8 +88,8 @@ class ModelFilter(DropdownFilter):
 class CallAdmin(ModelAdmin):
     """Rows that nobody writes or deletes here: they go when their time is over (KB_KEEP_CALLS_DAYS)."""
 
-    list_display = ("at", "kind", "caller", "model", "who", "knowledge_base", "inputs", "tokens", "milliseconds",
-                    "status_label", "cost")  # fmt: skip
+    list_display = ("when", "kind", "caller", "short_model", "who", "knowledge_base", "inputs", "tokens",
+                    "milliseconds", "status_label", "price")  # fmt: skip
     list_filter = (
         PeriodFilter,
         ("kind", ChoicesDropdownFilter),
@@ -103,7 +104,7 @@ class CallAdmin(ModelAdmin):
     list_filter_submit = True
     list_select_related = ("user", "api_key", "knowledge_base")
     list_before_template = "admin/kb/call/before.html"
-    list_per_page = 50
+    list_per_page = 25
     show_full_result_count = False
     actions = None
     fields = ("at", ("kind", "caller"), ("user", "api_key"), "knowledge_base", "model", "inputs",
@@ -144,13 +145,25 @@ class CallAdmin(ModelAdmin):
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(lines(rows), content_type="text/csv; charset=utf-8", headers=disposition)
 
+    @display(description=_("time"), ordering="at")
+    def when(self, call: Call) -> str:
+        return date_format(timezone.localtime(call.at), "j M H:i:s").replace(" ", "\u00a0")
+
+    @display(description=_("model"), ordering="model")
+    def short_model(self, call: Call) -> str:
+        return call.model.rstrip("/").rpartition("/")[2]
+
+    @display(description=_("cost"), ordering="cost")
+    def price(self, call: Call) -> str:
+        return "" if call.cost is None else f"{call.cost:.4f}"
+
     @display(description=_("who"))
     def who(self, call: Call) -> str:
         return " / ".join(str(one) for one in (call.user, call.api_key and call.api_key.name) if one)
 
     @display(description=_("tokens"), ordering="tokens_in")
     def tokens(self, call: Call) -> str:
-        return f"{call.tokens_in} + {call.tokens_out}" if call.tokens_out else str(call.tokens_in or "")
+        return f"{call.tokens_in}\u00a0+\u00a0{call.tokens_out}" if call.tokens_out else str(call.tokens_in or "")
 
     @display(description=_("status"), ordering="status", label=STATES)
     def status_label(self, call: Call) -> tuple[str, str]:

@@ -139,8 +139,8 @@ def charts(found: list[Step]) -> list[dict[str, Any]]:
             (_("read"), [step.tokens_in for step in found]), (_("written"), [step.tokens_out for step in found]),
         ]),
         _chart(_("Milliseconds a call"), "lines", found, [
-            (_("half took at most"), [step.median for step in found]),
-            (_("95 of 100 took at most"), [step.slow for step in found]),
+            (_("half within"), [step.median for step in found]),
+            (_("95 of 100 within"), [step.slow for step in found]),
         ]),
         _chart(_("Not answered"), "bars", found, [
             (_("failed"), [step.errors for step in found]), (_("stopped"), [step.stopped for step in found]),

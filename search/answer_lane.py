@@ -59,6 +59,10 @@ def follow(name: str, start: int = 0) -> Iterator[dict[str, Any]]:
 def stream(name: str, chat_model: int, turns: Sequence[Turn], count: int) -> Generator[dict[str, Any]]:
     """The same for an answer that is kept nowhere: closing the iterator ends it."""
     body = {"name": name, "chat_model": chat_model, "turns": list(turns), "count": count, "acting": as_json()}
+    return _streamed(body)  # who is acting is written into it now, and not when the first line is wanted
+
+
+def _streamed(body: dict[str, Any]) -> Generator[dict[str, Any]]:
     with _streaming("POST", "stream", json=body) as lines:
         yield from lines
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from kb.acting import about
 from kb.models import KnowledgeBase
 from search import answer_lane
 from search.answer_lane import AnswerLaneError
@@ -118,7 +119,9 @@ def _by_model(found: Found, model: ChatModel) -> Generator[str | Written]:
     text, ending = "", {"state": "failed", "error": str(AWAY)}
     try:
         name = f"api-{uuid.uuid4().hex}"
-        with closing(answer_lane.stream(name, model.pk, found.turns, len(found.passages))) as lines:
+        with about(passage.knowledge_base_id for passage in found.passages):
+            answer = answer_lane.stream(name, model.pk, found.turns, len(found.passages))
+        with closing(answer) as lines:
             for line in lines:
                 if line.get("text"):
                     text += line["text"]

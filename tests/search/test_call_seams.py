@@ -178,6 +178,14 @@ def test_the_process_that_writes_answers_writes_down_for_whom(server, alice, han
     assert row.status == "ok"
 
 
+def test_whom_an_answer_is_for_is_said_when_it_is_asked_for_not_when_it_is_read(monkeypatch, handbook):
+    sent = []
+    monkeypatch.setattr(answer_lane, "_streamed", sent.append)
+    with acts(caller=Call.Caller.API, knowledge_base=handbook.pk):
+        answer_lane.stream("one", 1, QUESTION, 0)
+    assert sent[0]["acting"]["knowledge_base"] == str(handbook.pk)
+
+
 def test_the_text_of_an_answer_is_kept_where_that_is_switched_on(server, settings):
     settings.KB_LOG_CALL_TEXT = True
     asyncio.run(read(request_to(server)))
