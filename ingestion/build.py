@@ -1,6 +1,7 @@
 """Build generations beside the ones that serve, and fill up one that was gone back to, a bounded step at a time."""
 
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -23,6 +24,7 @@ from search.switch import complete
 
 log = logging.getLogger(__name__)
 STEP_DOCUMENTS = 200  # looked at in a step
+REPORT_EVERY = 2.0  # seconds
 COUNTING = 0.05  # share of the time that may go into counting what is left
 _count_again: dict[int, float] = {}  # index: when
 
@@ -79,18 +81,42 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
     if not documents:
         return index.state == State.BUILDING and complete(index)
     _count(index)
-    begun = time.monotonic()
+    meter = Meter(index)
     seen, work = _gather(index, documents)
-    begun += _load(index) if work else 0.0
+    meter.pass_over(_load(index) if work else 0.0)
     with about([index.knowledge_base_id]):
-        done, refused = _embed(index, work, stopping)
+        done, refused = _embed(index, work, stopping, meter)
     placed = _place(index, _whole(index, seen))
-    seconds = time.monotonic() - begun
-    pace_of(index.preset).took(len(done), seconds)
-    spent(index, sum(item.tokens for item in done), seconds)
+    meter.report()
+    pace_of(index.preset).took(len(done), meter.seconds)
     if refused:
         raise EmbeddingError(_because_of(*refused[0]), permanent=True)
     return bool(done or placed or seen)
+
+
+class Meter:
+    """Says every few seconds how much was embedded for an index, and in how long."""
+
+    def __init__(self, index: Index) -> None:
+        self.index, self.tokens, self.seconds = index, 0, 0.0
+        self._since = time.monotonic()
+
+    def pass_over(self, seconds: float) -> None:
+        """Time that tells nothing of how fast it goes."""
+        self._since += seconds
+
+    def embedded(self, tokens: int) -> None:
+        """So many tokens more."""
+        self.tokens += tokens
+        if time.monotonic() - self._since >= REPORT_EVERY:
+            self.report()
+
+    def report(self) -> None:
+        """Write down what was not yet."""
+        now = time.monotonic()
+        spent(self.index, self.tokens, now - self._since)
+        self.seconds += now - self._since
+        self._since, self.tokens = now, 0
 
 
 def _load(index: Index) -> float:
@@ -114,15 +140,21 @@ def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document]
     return seen, shortest_first(work)
 
 
-def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool]) -> tuple[list[Work], list]:
-    """What was embedded, and what the engine refuses for good, with its reason."""
+def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> tuple[list[Work], list]:
+    """What was embedded, and what the engine refuses for good, with its reason.
+
+    Short and long texts come in any order, so that from the first batches on the pace is that of the whole.
+    """
     done: list[Work] = []
     refused: list[tuple[Work, EmbeddingError]] = []
-    for batch in batches(work, batch_tokens(index.preset)):
+    listed = list(batches(work, batch_tokens(index.preset)))
+    random.shuffle(listed)
+    for batch in listed:
         if stopping():
             break
         refused += embed_apart(index.preset, batch)
         done += batch
+        meter.embedded(sum(item.tokens for item in batch))
     return done, refused
 
 
