@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion.purge import drop_derived
@@ -197,7 +198,9 @@ def spent(index: Index, tokens: int, seconds: float) -> None:
     """Add to what was embedded for this index and how long that took; it goes on, so nothing holds it up."""
     if tokens or index.state == State.BUILDING:
         Index.objects.filter(pk=index.pk).update(
-            tokens_done=F("tokens_done") + tokens, seconds_spent=F("seconds_spent") + seconds
+            tokens_done=F("tokens_done") + tokens,
+            seconds_spent=F("seconds_spent") + seconds,
+            spent_at=timezone.now(),
         )
     if index.note and index.state in (State.BUILDING, State.SERVING):
         Index.objects.filter(pk=index.pk).update(note="")

@@ -19,6 +19,7 @@ SAMPLE = 500  # documents or chunks by which a mean is told
 PARTS, LONGEST = 10, timedelta(hours=1)  # of the time in which is looked how much others ask of the worker
 SHORTEST = timedelta(minutes=1)
 MOST_BUSY = 0.9
+A_BATCH, STANDSTILL = 10.0, 0.1  # seconds, or share of the time until now, that a batch may be under way
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def progress_of(index: Index, now: datetime | None = None) -> Progress:
     left = max(0, index.tokens_at_first - index.tokens_done) if missing else 0
     speed = index.tokens_done / index.seconds_spent if index.tokens_done and index.seconds_spent else None
     own = _own_seconds(index, left, missing, inside, speed)
+    own = None if own is None else max(0.0, own - _since_told(index, now))
     seconds = None if own is None else (own + seconds_ahead(index)) / (1.0 - busy_with_others(index, now))
     done_at = None if seconds is None else now + timedelta(seconds=seconds)
     return Progress(inside, inside + missing, left, speed, seconds, done_at)
@@ -79,11 +81,18 @@ def _own_seconds(index: Index, left: int, missing: int, inside: int, speed: floa
     """Seconds of work that are left, were it alone: by tokens, or where none are left by documents."""
     if not missing:
         return 0.0
-    if left and speed:
+    if speed:
         return left / speed
     if left or not inside or not index.seconds_spent:
         return None
     return missing * index.seconds_spent / inside
+
+
+def _since_told(index: Index, now: datetime) -> float:
+    """Seconds of work since it was last written down, with a batch under way; a worker that is gone does none."""
+    if index.spent_at is None:
+        return 0.0
+    return min((now - index.spent_at).total_seconds(), max(A_BATCH, index.seconds_spent * STANDSTILL))
 
 
 def tokens_left(index: Index) -> int:

@@ -42,6 +42,7 @@ class Index(models.Model):
     )
     tokens_done = models.PositiveBigIntegerField(default=0, help_text=_("tokens embedded while it was built"))
     seconds_spent = models.FloatField(default=0.0, help_text=_("seconds of embedding while it was built"))
+    spent_at = models.DateTimeField(null=True, blank=True, help_text=_("when these two were last written"))
     built_at = models.DateTimeField(_("built"), null=True, blank=True)
     served_at = models.DateTimeField(_("served since"), null=True, blank=True)
     retired_at = models.DateTimeField(_("replaced"), null=True, blank=True)

@@ -138,6 +138,17 @@ def test_a_steady_trickle_of_documents_slows_it_down_and_a_heap_does_not_for_eve
     assert progress_of(index, now).seconds_left == pytest.approx(free)
 
 
+def test_between_two_reports_time_goes_by_but_not_for_a_worker_that_is_gone(handbook, clock):
+    mixed(handbook, 10)
+    ask_for(handbook, preset=preset("other"))
+    start_generations()
+    index = index_of(handbook, State.BUILDING)
+    index.tokens_at_first, index.tokens_done, index.seconds_spent = 10_000, 5_000, 200.0
+    index.spent_at = clock.now()
+    left = [progress_of(index, clock.now() + timedelta(seconds=after)).seconds_left for after in (0, 15, 20, 3000)]
+    assert left == pytest.approx([200, 185, 180, 180])
+
+
 def test_an_index_that_was_begun_before_goes_first(handbook, clock):
     other = KnowledgeBase.objects.create(name="Other")
     chosen = preset("other")
