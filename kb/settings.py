@@ -20,7 +20,7 @@ prepare_data_folder(KB_DATA)
 KB_HOST = env("KB_HOST", "127.0.0.1")
 KB_PORT = env_int("KB_PORT", 8000, minimum=1)
 KB_WEB_WORKERS = env_int("KB_WEB_WORKERS", 2, minimum=1)
-KB_WEB_THREADS = env_int("KB_WEB_THREADS", 8, minimum=1)
+KB_WEB_THREADS = env_int("KB_WEB_THREADS", 64, minimum=1)
 KB_PARSE_WORKERS = env_int("KB_PARSE_WORKERS", max(2, (os.cpu_count() or 2) // 2), minimum=1)
 KB_REDIS_URL = env("KB_REDIS_URL", f"redis+socket://{KB_DATA}/run/redis.sock")
 KB_CHROMA_URL = env_url("KB_CHROMA_URL")  # empty: the server that `run` started (kb/data.py)
@@ -114,6 +114,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
     }
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Threads share connections: each has one while it answers, none while it sends what a language model writes.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16, "timeout": 30}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people ------------------------------------------------------------------
