@@ -41,7 +41,8 @@ class Lectern:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("KB_", "DJANGO_"))},
-            "KB_DATA": str(data), "KB_PORT": str(self.port), "KB_RECONCILE_SECONDS": "2", "KB_CONVERT_AFTER": "0", "PYTHONUNBUFFERED": "1",
+            "KB_DATA": str(data), "KB_PORT": str(self.port), "KB_RECONCILE_SECONDS": "2", "KB_CONVERT_AFTER": "0",
+            "PYTHONUNBUFFERED": "1",
             **environment,
         }  # fmt: skip
         self.log = data.with_name(data.name + ".log")
