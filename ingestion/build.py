@@ -1,6 +1,7 @@
 """Build generations beside the ones that serve, and fill up one that was gone back to, a bounded step at a time."""
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ from search.switch import complete
 log = logging.getLogger(__name__)
 STEP_DOCUMENTS = 200  # looked at in a step
 REPORT_EVERY = 2.0  # seconds
+LATELY, LATELY_SHARE = 60.0, 0.1  # seconds, or share of all that was spent, by which the pace is smoothed
 COUNTING = 0.05  # share of the time that may go into counting what is left
 _count_again: dict[int, float] = {}  # index: when
 
@@ -82,13 +84,16 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
     if not documents:
         return index.state == State.BUILDING and complete(index)
     _count(index)
-    meter = Meter(index)
+    begun = time.monotonic()
     seen, work = _gather(index, documents)
-    meter.pass_over(_load(index) if work else 0.0)
+    cutting = time.monotonic() - begun
+    if work:
+        loaded(index.preset)  # which takes its time, and tells nothing of how fast it embeds
+    meter = Meter(index)
     with about([index.knowledge_base_id]):
         done, refused = _embed(index, work, stopping, meter)
     placed = _place(index, _whole(index, seen))
-    meter.report()
+    meter.report(cutting)
     pace_of(index.preset).took(len(done), meter.seconds)
     if refused:
         raise EmbeddingError(_because_of(*refused[0]), permanent=True)
@@ -102,29 +107,19 @@ class Meter:
         self.index, self.tokens, self.seconds = index, 0, 0.0
         self._since = time.monotonic()
 
-    def pass_over(self, seconds: float) -> None:
-        """Time that tells nothing of how fast it goes."""
-        self._since += seconds
-
     def embedded(self, tokens: int) -> None:
         """So many tokens more."""
         self.tokens += tokens
         if time.monotonic() - self._since >= REPORT_EVERY:
             self.report()
 
-    def report(self) -> None:
-        """Write down what was not yet."""
+    def report(self, more: float = 0.0) -> None:
+        """Write down what was not yet; `more` seconds went by before, for all of it."""
         now = time.monotonic()
-        spent(self.index, self.tokens, now - self._since)
-        self.seconds += now - self._since
+        seconds = now - self._since + more
+        spent(self.index, self.tokens, seconds)
+        self.seconds += seconds
         self._since, self.tokens = now, 0
-
-
-def _load(index: Index) -> float:
-    """The seconds that it takes to have the model, which tell nothing of how fast it embeds."""
-    begun = time.monotonic()
-    loaded(index.preset)
-    return time.monotonic() - begun
 
 
 def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document], list[Work]]:
@@ -200,7 +195,19 @@ def spent(index: Index, tokens: int, seconds: float) -> None:
         Index.objects.filter(pk=index.pk).update(
             tokens_done=F("tokens_done") + tokens,
             seconds_spent=F("seconds_spent") + seconds,
+            pace=_smoothed(index, tokens, seconds),
             spent_at=timezone.now(),
         )
     if index.note and index.state in (State.BUILDING, State.SERVING):
         Index.objects.filter(pk=index.pk).update(note="")
+
+
+def _smoothed(index: Index, tokens: int, seconds: float) -> float | None:
+    """The pace of the last minutes: a device that others use, too, is not always as fast as it was at first."""
+    index.refresh_from_db(fields=["pace", "seconds_spent"])
+    if seconds <= 0 or not (tokens or index.pace):
+        return index.pace
+    if index.pace is None:
+        return tokens / seconds
+    old = math.exp(-seconds / max(LATELY, LATELY_SHARE * index.seconds_spent))
+    return old * index.pace + (1 - old) * tokens / seconds

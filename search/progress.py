@@ -24,7 +24,7 @@ A_BATCH, STANDSTILL = 10.0, 0.1  # seconds, or share of the time until now, that
 
 @dataclass(frozen=True)
 class Progress:
-    """Of an index: `documents` of `total` are in it; tokens a second as it was embedded until now, None: not yet.
+    """Of an index: `documents` of `total` are in it; tokens a second as it went lately, None: not yet.
 
     `seconds_left` is None where nothing can be told yet; it counts what comes first and what else there is to do.
     """
@@ -69,7 +69,8 @@ def progress_of(index: Index, now: datetime | None = None) -> Progress:
     missing = lacking(index).count()
     inside = IndexedDocument.objects.filter(index=index).count()
     left = max(0, index.tokens_at_first - index.tokens_done) if missing else 0
-    speed = index.tokens_done / index.seconds_spent if index.tokens_done and index.seconds_spent else None
+    whole = index.tokens_done / index.seconds_spent if index.tokens_done and index.seconds_spent else None
+    speed = index.pace or whole
     own = _own_seconds(index, left, missing, inside, speed)
     own = None if own is None else max(0.0, own - _since_told(index, now))
     seconds = None if own is None else (own + seconds_ahead(index)) / (1.0 - busy_with_others(index, now))

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ingestion import build as build_module
 from ingestion import embed
 from ingestion.tend import start_generations
 from kb.models import Document, KnowledgeBase
 from search.effect import about, effect_of, in_words
+from search.generations import serving_index
 from search.models import Index, SearchSettings
 from search.progress import progress_of, tokens_left
 from search.wanted import shape_for
@@ -147,6 +149,20 @@ def test_between_two_reports_time_goes_by_but_not_for_a_worker_that_is_gone(hand
     index.spent_at = clock.now()
     left = [progress_of(index, clock.now() + timedelta(seconds=after)).seconds_left for after in (0, 15, 20, 3000)]
     assert left == pytest.approx([200, 185, 180, 180])
+
+
+def test_the_pace_is_that_of_the_last_minutes(handbook, clock):
+    mixed(handbook, 4)
+    index = serving_index(handbook)
+    Index.objects.filter(pk=index.pk).update(pace=None, seconds_spent=0.0)
+    for _ in range(60):
+        build_module.spent(index, 200, 2.0)
+    index.refresh_from_db()
+    assert index.pace == pytest.approx(100.0)
+    for _ in range(90):
+        build_module.spent(index, 100, 2.0)
+    index.refresh_from_db()
+    assert index.pace == pytest.approx(50.0, rel=0.1)
 
 
 def test_an_index_that_was_begun_before_goes_first(handbook, clock):
