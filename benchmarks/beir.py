@@ -21,6 +21,11 @@ class QuestionSet:
     relevant: dict[str, dict[str, int]]
 
 
+def sets_in(folder: Path) -> list[str]:
+    """The names of the sets that lie in a folder."""
+    return sorted(part.name for part in folder.iterdir() if any(part.glob("qrels.tsv*")))
+
+
 def read_set(folder: Path, *, most_documents: int, most_questions: int) -> QuestionSet:
     """A set, or an evenly drawn part of it that keeps every document which answers one of the drawn questions."""
     relevant = _relevant(folder)
@@ -63,7 +68,7 @@ def _drawn(keys: Iterable[str], most: int) -> list[str]:
 
 def _relevant(folder: Path) -> dict[str, dict[str, int]]:
     relevant: dict[str, dict[str, int]] = {}
-    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+    for line in list(_lines(folder / "qrels.tsv"))[1:]:
         question, document, grade = line.split("\t")
         if int(grade) > 0:
             relevant.setdefault(question, {})[document] = int(grade)
@@ -71,6 +76,11 @@ def _relevant(folder: Path) -> dict[str, dict[str, int]]:
 
 
 def _rows(file: Path) -> Iterator[dict]:
+    yield from (json.loads(line) for line in _lines(file))
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """Those with something in them, of the file or of the same one gzipped."""
     packed = file.with_name(file.name + ".gz")
     with gzip.open(packed, "rt", encoding="utf-8") if packed.exists() else file.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
+        yield from (line.rstrip("\n") for line in lines if line.strip())

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.beir import read_set, score
+from benchmarks.beir import read_set, score, sets_in
 from benchmarks.quality import RESULTS, lectern
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
@@ -135,7 +135,7 @@ def main() -> None:
     if not options.folder:
         parser.error("name the folder of the question sets, or set KB_BENCH_DATA")
     folder = Path(options.folder)
-    chosen = options.sets or sorted(part.name for part in folder.iterdir() if (part / "qrels.tsv").exists())
+    chosen = options.sets or sets_in(folder)
     with tempfile.TemporaryDirectory(prefix="lectern-bench-") as temporary, lectern(options.data or Path(temporary)):
         results = {name: measure(folder / name, options.documents, options.questions) for name in chosen}
     show(results)

@@ -19,7 +19,7 @@ from pathlib import Path
 import django
 import numpy as np
 
-from benchmarks.beir import read_set, score
+from benchmarks.beir import read_set, score, sets_in
 from benchmarks.legs import Asked, legs_of, read
 
 LOSS = 0.005  # that a set may have by chance
@@ -131,7 +131,7 @@ def _sets(options: argparse.Namespace, temporary: Path) -> dict[str, list[Asked]
         django.setup()
         return {file.stem: read(file) for file in sorted(legs.glob("*.json"))}
     folder = Path(options.folder)
-    chosen = options.sets or sorted(part.name for part in folder.iterdir() if (part / "qrels.tsv").exists())
+    chosen = options.sets or sets_in(folder)
     drawn = {"most_documents": options.documents, "most_questions": options.questions}
     with lectern(options.data or temporary / "data"):
         return {name: legs_of(read_set(folder / name, **drawn), legs) for name in chosen}

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.beir import MEASURES, mean, read_set, score
+from benchmarks.beir import MEASURES, mean, read_set, score, sets_in
 
 RESULTS = Path(__file__).parent / "results"
 MODES = ("vector", "keyword", "hybrid")
@@ -121,7 +121,7 @@ def main() -> None:
     if not options.folder:
         parser.error("name the folder of the question sets, or set KB_BENCH_DATA")
     folder = Path(options.folder)
-    chosen = options.sets or sorted(part.name for part in folder.iterdir() if (part / "qrels.tsv").exists())
+    chosen = options.sets or sets_in(folder)
     with tempfile.TemporaryDirectory(prefix="lectern-bench-") as temporary, lectern(options.data or Path(temporary)):
         results = {name: measure(folder / name, options.documents, options.questions) for name in chosen}
     (show_markdown if options.markdown else show)(results)
