@@ -29,10 +29,10 @@ class Seen:
 
 def services() -> list[Seen]:
     """Every service, in the order in which a file and then a question meets them."""
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        asked = [pool.submit(_asked, ping) for ping in (_redis, _store, _lane)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        asked = [pool.submit(_asked, ping) for ping in (_redis, _store, _lane, _writer)]
         beating = {kind: len(alive(kind)) for kind in ("parse", "embed", "reconciler")}
-        redis, store, lane = (future.result() for future in asked)
+        redis, store, lane, writer = (future.result() for future in asked)
     return [
         Seen(_("Web"), True, _("shows this page")),
         Seen(_("Message broker (Redis)"), *redis),
@@ -40,6 +40,7 @@ def services() -> list[Seen]:
         Seen(_("Embed worker"), *_heard(beating["embed"])),
         Seen(_("Embedding of questions"), *lane),
         Seen(_("Vector store"), *store),
+        Seen(_("Writing of answers"), *writer),
         Seen(_("Reconciler"), *_heard(beating["reconciler"])),
     ]
 
@@ -79,13 +80,22 @@ def _milvus() -> str:
 
 
 def _lane() -> str:
-    address = settings.KB_EMBED_URL or (f"http://{settings.KB_EMBED_LISTEN}" if settings.KB_EMBED_LISTEN else "")
+    return _own("embed.sock", settings.KB_EMBED_URL, settings.KB_EMBED_LISTEN)
+
+
+def _writer() -> str:
+    return _own("answer.sock", settings.KB_ANSWER_URL, settings.KB_ANSWER_LISTEN)
+
+
+def _own(socket: str, url: str, listen: str) -> str:
+    """A process of this installation, at an address or on its socket."""
+    address = url or (f"http://{listen}" if listen else "")
     if address:
         return _health(f"{address}/health")
-    socket = settings.KB_DATA / "run" / "embed.sock"
-    if not socket.exists():
+    path = settings.KB_DATA / "run" / socket
+    if not path.exists():
         raise OSError(_("it was not started"))
-    return _health("http://lane/health", str(socket))
+    return _health("http://lectern/health", str(path))
 
 
 def _health(url: str, socket: str | None = None) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from kb.forms import InvitationForm, NewPersonForm
 from kb.invitations import InvitationClosed, accept, invite
-from kb.models import Invitation, User, digest_of
+from kb.models import Invitation, KnowledgeBase, User, digest_of
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -32,7 +32,7 @@ def setup(request):
     form = NewPersonForm(request.POST or None)
     if form.is_valid():
         login(request, form.administrator(), BACKEND)
-        return redirect("knowledge_base_create")
+        return redirect("home" if KnowledgeBase.objects.exists() else "knowledge_base_create")
     return render(request, "kb/setup.html", {"form": form}, status=422 if form.errors else 200)
 
 

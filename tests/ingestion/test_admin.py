@@ -187,4 +187,5 @@ def test_services_that_are_away_are_said_to_be_down(db, settings):
     assert seen["Reconciler"].is_up
     assert not seen["Parse worker"].is_up
     assert not seen["Vector store"].is_up
+    assert not seen["Writing of answers"].is_up
     assert seen["Message broker (Redis)"].detail == "does not answer (it was not started)"

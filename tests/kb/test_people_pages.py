@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from kb.invitations import invite
 from kb.middleware import FirstVisitMiddleware
-from kb.models import Invitation, Role, User
+from kb.models import Invitation, KnowledgeBase, Role, User
 
 NEW = {"username": "dora", "email": "d@example.org", "password1": "a quiet afternoon", "password2": "a quiet afternoon"}
 
@@ -33,6 +33,11 @@ def test_the_first_visit_makes_the_first_administrator(client, fresh):
     assert user.is_superuser
     assert user.is_staff
     assert client.get(reverse("knowledge_base_create")).status_code == 200
+
+
+def test_who_finds_a_knowledge_base_after_the_setup_may_ask_it(client, fresh):
+    KnowledgeBase.objects.create(name="Demo", open_to_everyone=True)
+    assert client.post(reverse("setup"), NEW).url == reverse("home")
 
 
 def test_there_is_no_second_setup(client, alice):
