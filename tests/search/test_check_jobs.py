@@ -50,7 +50,7 @@ def test_a_check_writes_down_what_it_found(index):
     check_jobs.run(check.pk)
     check.refresh_from_db()
     assert (check.state, check.found, check.repaired, check.left) == (State.DONE, 3, 0, 3)
-    assert check.progress == check.progress_total == 5
+    assert check.progress == check.progress_total == 6
     assert check.checked["passages"] == 2
     vectors = next(one for one in check.findings if one["where"] == "vectors")
     assert (vectors["kind"], vectors["count"], vectors["knowledge_base"]) == ("missing", 2, "Handbook")
