@@ -2,6 +2,12 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+def queue_again(apps, schema_editor):
+    """Two checks may run, of workers that are stopped now: only one of them may at a time from here on."""
+    running = apps.get_model("search", "IndexCheck").objects.filter(state="running").order_by()
+    running.update(state="queued", worker="", lease_until=None, rung_at=None)
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("kb", "0004_apikey_is_limited"),
@@ -9,6 +15,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(queue_again, migrations.RunPython.noop),
+        migrations.AddConstraint(
+            model_name="indexcheck",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "running")), fields=("state",), name="one_check_at_a_time"
+            ),
+        ),
         migrations.CreateModel(
             name="PartVector",
             fields=[
