@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from django.utils import timezone
 from kb.lock import alone
 from kb.models import Chunk
 from search import vectors
-from search.contents import pieces
+from search.contents import Piece, pieces
 from search.generations import suspend
 from search.keywords import KeywordIndex, open_keywords
 from search.models import Index, IndexedDocument
@@ -131,6 +132,7 @@ def _rebuild(store: VectorStore, index: Index) -> None:
         while not _finish(index, last):
             for piece in pieces(index, after=last):
                 lacking += add_to_store(store, index, piece.pairs)
+                _count(index, piece)
                 last, documents = piece.last, documents + len(piece.said)
             if lacking:  # handed over, and waited for by nobody: to rebuild it again would bring none
                 forget_what_is_none(index, lacking)
@@ -141,6 +143,14 @@ def _rebuild(store: VectorStore, index: Index) -> None:
         log.warning("Rebuilding the nearest-neighbour index of %s failed; it begins again.", index)
         return
     log.info("The nearest-neighbour index of %s was rebuilt: %d documents, none embedded again.", index, documents)
+
+
+def _count(index: Index, piece: Piece) -> None:
+    """Have the documents count with the chunks that they have: of more, the index would never be right."""
+    counts = Counter(document for *_, document in piece.chunks)
+    for document, said in piece.said.items():
+        if counts[document] != said:
+            IndexedDocument.objects.filter(index=index, document=document).update(chunks=counts[document])
 
 
 def _finish(index: Index, last: int) -> bool:

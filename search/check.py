@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from kb.models import KnowledgeBase
 from search.contents import Contents
+from search.examples import examples_of
 from search.faults import Fault, in_words, strays
 from search.faulty_files import in_files
 from search.faulty_rows import in_database, in_vectors
@@ -19,11 +20,10 @@ from search.repair import Repair
 from search.stores import StoreError, open_store
 
 SAMPLE = 100  # passages an index that are looked up by their own vectors, and originals that are read again
-EXAMPLES = 5
 ROUNDS = 3  # of repairing: an orphan that is taken out of all indexes may be missed in another
 
 KINDS = {
-    ("database", "unembedded"): gettext_lazy("Passages have no vector. Repairing has the embedding worker make them."),
+    ("database", "unembedded"): gettext_lazy("Passages have no vector; a repair asks the embedding worker for them."),
     ("database", "wrong_length"): gettext_lazy("Stored vectors have another number of dimensions than their model."),
     ("database", "not_a_vector"): gettext_lazy("Stored vectors are not numbers of length 1."),
     ("database", "miscounted"): gettext_lazy("The passages of documents were miscounted."),
@@ -109,13 +109,23 @@ def _while_used(index: Index, look: Callable[[], list[Fault]]) -> list[Fault]:
 def _vectors(index: Index, sample: int | None) -> list[Fault]:
     """What is wrong with a collection that stays meanwhile; one that was built anew is looked at again."""
     for _again in range(ROUNDS):
-        index.refresh_from_db(fields=["epoch", "store_ready"])
-        collection = index.collection
-        faults = in_store(Contents(index), open_store(), sample) if index.store_ready else [_rebuilding(index)]
-        index.refresh_from_db(fields=["epoch", "store_ready"])
-        if not faults or index.collection == collection:
+        collection = _collection_now(index)
+        if not index.store_ready:
+            break
+        try:
+            faults = in_store(Contents(index), open_store(), sample)
+        except StoreError:
+            if _collection_now(index) == collection:
+                raise
+            continue
+        if _collection_now(index) == collection:
             return faults
     return [_rebuilding(index)]
+
+
+def _collection_now(index: Index) -> str:
+    index.refresh_from_db(fields=["epoch", "store_ready"])
+    return index.collection
 
 
 def _rebuilding(index: Index) -> Fault:
@@ -162,9 +172,8 @@ def _mend(mender: Repair, fault: Fault) -> None:
 def _finding(fault: Fault, remaining: set) -> Finding:
     name = fault.index.knowledge_base.name if fault.index else ""
     repaired = len([item for item in fault.items if item not in remaining])
-    examples = tuple(str(item) for item in fault.items[:EXAMPLES])
     pk = fault.index.pk if fault.index else None
-    return Finding(pk, name, fault.where, fault.kind, len(fault.items), repaired, examples)
+    return Finding(pk, name, fault.where, fault.kind, len(fault.items), repaired, examples_of(fault))
 
 
 def sentence(where: str, kind: str) -> str:

@@ -188,4 +188,5 @@ def _is_due() -> bool:
     since = hour if now >= hour else hour - timedelta(days=1)
     if IndexCheck.objects.filter(created_at__gte=since, knowledge_base=None, repair=True).exists():
         return False
-    return IndexCheck.objects.exists() or timedelta(0) <= now - hour < timedelta(hours=1)
+    earlier = IndexCheck.objects.filter(created_at__lt=since)  # else it is new here, and waits for its first night
+    return earlier.exists() or timedelta(0) <= now - hour < timedelta(hours=1)

@@ -86,7 +86,9 @@ class Contents:
 
 def paged(items: Sequence | np.ndarray, size: int = PAGE) -> Iterator[list]:
     """The items in lists of so many at the most."""
-    return (list(map(int, items[first : first + size])) for first in range(0, len(items), size))
+    for first in range(0, len(items), size):
+        page = items[first : first + size]
+        yield page.tolist() if isinstance(page, np.ndarray) else list(page)
 
 
 def _groups(index: Index, after: int, size: int) -> Iterator[list[Row]]:

@@ -25,6 +25,7 @@ class Repair:
 
     def __init__(self, store: VectorStore, keywords: KeywordIndex) -> None:
         self.store, self.keywords = store, keywords
+        self.built: set[int] = set()
 
     def mend(self, fault: Fault) -> None:
         ways = {
@@ -78,10 +79,12 @@ class Repair:
         self.store.remove(_index(fault).collection, list(fault.items))
 
     def _build_anew(self, fault: Fault) -> None:
-        """Search is exact, over the stored vectors, until it is done."""
+        """Search is exact, over the stored vectors, until it is done. Once, however many faults ask for it."""
         index = _index(fault)
-        suspend(index)
-        rebuild(self.store, index)
+        if index.pk not in self.built:
+            self.built.add(index.pk)
+            suspend(index)
+            rebuild(self.store, index)
 
     def _drop(self, fault: Fault) -> None:
         known = {index.collection for index in Index.objects.all()}

@@ -12,9 +12,10 @@ from django.core.management import CommandError, call_command
 from kb.files import path_of
 from kb.models import Chunk, Document, KnowledgeBase
 from search import check as checking
-from search import faulty_vectors
-from search.audit import rebuild
+from search import faulty_vectors, repair
+from search.audit import mend_indexes, rebuild
 from search.check import check_part, parts
+from search.faults import Fault
 from search.keywords import Entry, KeywordError, open_keywords
 from search.models import Index, Vector
 from search.place import place
@@ -278,6 +279,48 @@ def test_one_knowledge_base_is_checked_alone(index):
     open_store().remove(other.collection, chunk_ids(other))
     assert check(base=index.knowledge_base) == {}
     assert check(base=other.knowledge_base) == {("vectors", "missing"): (2, 0)}
+
+
+def test_several_faults_of_a_collection_build_it_anew_once(index, monkeypatch):
+    rebuilt: list[int] = []
+    monkeypatch.setattr(repair, "rebuild", lambda store, index: rebuilt.append(index.pk) or rebuild(store, index))
+    mender = repair.Repair(open_store(), open_keywords())
+    for kind in ("wrong", "unfindable", "duplicated"):
+        mender.mend(Fault("vectors", kind, (1,), index))
+    assert rebuilt == [index.pk]
+
+
+def test_a_store_that_answers_nonsense_while_it_is_built_anew_is_asked_again(index, monkeypatch):
+    def dropped(contents, *_):
+        monkeypatch.setattr(checking, "in_store", in_store)
+        rebuild(open_store(), Index.objects.get())
+        raise StoreError("Chroma refuses (412): missing metadata segment")
+
+    in_store = checking.in_store
+    monkeypatch.setattr(checking, "in_store", dropped)
+    assert check() == {}
+
+
+def test_faults_are_named_so_that_a_person_finds_them(index):
+    ids = chunk_ids(index)
+    open_store().remove(index.collection, ids[:1])
+    open_store().add(index.collection, [10**9], direction(0, 0, 1)[None])
+    index.indexed_documents.filter(document=Chunk.objects.get(pk=ids[2]).document).update(chunks=7)
+    Document.objects.filter(pk=Chunk.objects.get(pk=ids[2]).document_id).update(name="fees.txt")
+    path_of(Document.objects.get(name="fees.txt").sha256).unlink()
+    findings = [one for part in parts(None, 5) for one in check_part(part, repair=False)]
+    assert {one.kind: one.examples for one in findings if one.where in ("vectors", "database")} == {
+        "missing": ("file.txt #1",), "orphaned": ("1000000000",), "miscounted": ("fees.txt",),
+    }  # fmt: skip
+    assert [one.examples for one in findings if one.where == "files"] == [("fees.txt (Handbook)",)]
+
+
+def test_a_miscounted_document_is_no_reason_to_build_an_index_for_ever(index):
+    index.indexed_documents.filter(document=Document.objects.first()).update(chunks=7)
+    mend_indexes()
+    epoch = Index.objects.get().epoch
+    mend_indexes()
+    assert (Index.objects.get().epoch, check()) == (epoch, {})
 
 
 def test_the_command_ends_with_an_error_while_faults_remain(index, capsys):

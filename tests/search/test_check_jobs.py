@@ -273,6 +273,20 @@ def test_one_check_a_night_begins_by_itself(index, settings, rung):
     assert IndexCheck.objects.count() == 2
 
 
+def test_a_check_by_hand_is_no_reason_for_one_before_the_first_night(index, settings):
+    settings.KB_CHECK_HOUR = (timezone.localtime().hour + 5) % 24
+    check_jobs.start(repair=False)
+    check_jobs.tend()
+    assert [check.repair for check in IndexCheck.objects.all()] == [False]
+
+
+def test_a_check_that_repaired_nothing_does_not_stand_in_for_the_nights(index, settings):
+    settings.KB_CHECK_HOUR = timezone.localtime().hour
+    check_jobs.start(repair=False)
+    check_jobs.tend()
+    assert {check.repair for check in IndexCheck.objects.all()} == {False, True}
+
+
 def test_no_check_begins_by_itself_where_none_is_wanted(index, settings):
     settings.KB_CHECK_HOUR = -1
     check_jobs.tend()
