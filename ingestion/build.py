@@ -4,7 +4,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
@@ -12,7 +12,17 @@ from django.utils.translation import gettext as _
 
 from ingestion.purge import drop_derived
 from ingestion.rest import Rest
-from ingestion.work import Work, batch_tokens, batches, cut_for, embed_apart, missing_of, pace_of, shortest_first
+from ingestion.work import (
+    Work,
+    batch_tokens,
+    batches,
+    chunks_in,
+    cut_for,
+    embed_apart,
+    missing_among,
+    pace_of,
+    shortest_first,
+)
 from kb.acting import about
 from kb.models import Document
 from search.embedders import EmbeddingError
@@ -23,9 +33,11 @@ from search.models import Index, IndexedDocument
 from search.place import NotFindable, place
 from search.progress import tokens_left
 from search.switch import complete
+from search.vectors import without_vector
 
 log = logging.getLogger(__name__)
 STEP_DOCUMENTS = 200  # looked at in a step
+TOGETHER = 20  # of them that are cut before it is asked what they miss
 REPORT_EVERY = 2.0  # seconds
 LATELY, LATELY_SHARE = 60.0, 0.1  # seconds, or share of all that was spent, by which the pace is smoothed
 COUNTING = 0.05  # share of the time that may go into counting what is left
@@ -122,17 +134,18 @@ class Meter:
         self._since, self.tokens = now, 0
 
 
-def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document], list[Work]]:
+def _gather(index: Index, documents: Sequence[Document]) -> tuple[list[Document], list[Work]]:
     """As many documents, in their order, as make up a round, and the texts that they miss."""
     limit = pace_of(index.preset).chunks
     seen: list[Document] = []
     work: list[Work] = []
-    for document in documents:
+    for first in range(0, len(documents), TOGETHER):
         if len(work) >= limit:
             break
-        cut_for(index, [document])
-        work += missing_of(index, document, limit - len(work))
-        seen.append(document)
+        some = documents[first : first + TOGETHER]
+        cut_for(index, some)
+        work += missing_among(index, some, limit - len(work))
+        seen += some
     return seen, shortest_first(work)
 
 
@@ -161,7 +174,9 @@ def _because_of(work: Work, error: EmbeddingError) -> str:
 
 def _whole(index: Index, documents: Sequence[Document]) -> list[Document]:
     """Those that miss nothing any more."""
-    return [document for document in documents if not missing_of(index, document, 1)]
+    lacking = without_vector(chunks_in(index, documents), index.preset).order_by().values_list("document", flat=True)
+    still = set(lacking.distinct())
+    return [document for document in documents if document.pk not in still]
 
 
 def _place(index: Index, documents: Sequence[Document]) -> int:

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -19,8 +20,9 @@ from ingestion.receive import receive
 from ingestion.rows import chunks_of, sections_of
 from kb.files import path_of
 from kb.models import Chunk, Document, Section
+from search.forget import forget_old_text, forget_unused
 from search.generations import serving_index
-from search.models import IndexedDocument
+from search.models import Index, IndexedDocument
 from search.place import take_out
 
 log = logging.getLogger(__name__)
@@ -72,9 +74,10 @@ def _work_on(document: Document, worker: str) -> None:
         shutil.rmtree(workspace, ignore_errors=True)
     lease.write(document, worker, stage=Stage.CHUNKING, progress=0, progress_total=0, title=parsed.title[:300])
     sections = sections_of(document, parsed)
-    index = serving_index(document.knowledge_base)  # one that is being built cuts it anew when its turn comes
-    chunks = chunks_of(document, sections, index.preset, index.chunking)
-    _hand_over(document, worker, parsed, sections, chunks, notes)
+    serving = serving_index(document.knowledge_base)  # one that is being built cuts a new document when its turn comes
+    chunks = chunks_of(document, sections, serving.preset, serving.chunking)
+    also = [chunks_of(document, sections, index.preset, index.chunking) for index in _others(document, serving)]
+    _hand_over(document, worker, Text(parsed, sections, chunks, [one for way in also for one in way], notes))
 
 
 def _reporter(document: Document, worker: str):
@@ -107,23 +110,52 @@ def _take_in(attachments: tuple[Attachment, ...], parent: Document) -> list[str]
     return notes
 
 
-def _hand_over(document, worker, parsed: ParsedDocument, sections, chunks, notes: list[str]) -> None:
-    """Put the new text in the old one's place and queue it for embedding, in one transaction."""
-    now_ready = not chunks  # an archive: its members are documents of their own
-    replaced = list(document.chunks.values_list("pk", flat=True))
+def _others(document: Document, serving: Index) -> list[Index]:
+    """An index for each other way in which the document is cut: what it has embedded of it is not embedded again."""
+    cut = document.chunks.exclude(chunking=serving.chunking_id).order_by().values("chunking")
+    used = Index.objects.filter(chunking__in=cut).exclude(state=Index.State.RETIRED)
+    return list({index.chunking_id: index for index in used.select_related("preset", "chunking")}.values())
+
+
+@dataclass(frozen=True)
+class Text:
+    """What was made of a file: `chunks` for the index that serves, `also` those for others that have the document."""
+
+    parsed: ParsedDocument
+    sections: list[Section]
+    chunks: list[Chunk]
+    also: list[Chunk]
+    notes: list[str]
+
+
+def _hand_over(document: Document, worker: str, text: Text) -> None:
+    """Put the new text in the old one's place and queue it for embedding, in one transaction.
+
+    The vectors of what is in no text any more are forgotten after that, when it is known what still is.
+    """
+    now_ready = not text.chunks  # an archive: its members are documents of their own
     with transaction.atomic():
         lease.write(
-            document, worker, media_type=parsed.media_type, language=parsed.language, pages=parsed.pages,
-            characters=sum(len(section.text) for section in sections), note="\n".join(notes),
+            document, worker, media_type=text.parsed.media_type, language=text.parsed.language, pages=text.parsed.pages,
+            characters=sum(len(section.text) for section in text.sections), note="\n".join(text.notes),
             status=Status.READY if now_ready else Status.QUEUED, ready_at=timezone.now() if now_ready else None,
-            stage=Stage.EMBEDDING, attempt=0, progress=0, progress_total=len(chunks), worker="", lease_until=None,
+            stage=Stage.EMBEDDING, attempt=0, progress=0, progress_total=len(text.chunks), worker="", lease_until=None,
             error="",
         )  # fmt: skip
-        IndexedDocument.objects.filter(document=document).delete()
-        document.chunks.all().delete()
-        document.sections.all().delete()
-        Section.objects.bulk_create(sections, batch_size=500)
-        Chunk.objects.bulk_create(chunks, batch_size=500)
-    take_out(list(document.knowledge_base.indexes.all()), replaced)
+        replaced = dict(document.chunks.values_list("pk", "digest"))
+        _replace(document, text)
+    take_out(list(document.knowledge_base.indexes.all()), list(replaced))
+    forget_unused({*replaced.values()} - {chunk.digest for chunk in (*text.chunks, *text.also)})
     if not now_ready:
         ring(document)
+
+
+def _replace(document: Document, text: Text) -> None:
+    has_changed = list(document.sections.values_list("text", flat=True)) != [one.text for one in text.sections]
+    IndexedDocument.objects.filter(document=document).delete()
+    document.chunks.all().delete()
+    document.sections.all().delete()
+    Section.objects.bulk_create(text.sections, batch_size=500)
+    Chunk.objects.bulk_create([*text.chunks, *text.also], batch_size=500)
+    if has_changed:
+        forget_old_text(document)

@@ -5,12 +5,12 @@ import shutil
 import time
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
 
 from kb.files import kept_before
 from kb.models import Chunk, Chunking, Document, KnowledgeBase
+from search.forget import forget_unused
 from search.keywords import KeywordError, open_keywords
-from search.models import Citation, DocumentVector, Index, IndexedDocument, Vector
+from search.models import Citation, DocumentVector, Index, IndexedDocument, PartVector, TaskVector
 from search.place import take_out
 from search.stores import StoreError, open_store
 
@@ -37,14 +37,19 @@ def purge_deleted() -> None:
 
 
 def purge_document(document: Document) -> None:
-    """The derived entries first, the rows last: what is interrupted is begun again by the next sweep."""
+    """The derived entries first, the rows last: what is interrupted is begun again by the next sweep.
+
+    What came in it goes before it, with its own traces: the database would delete its rows along.
+    """
+    for child in document.children.select_related("knowledge_base"):
+        purge_document(child)
     IndexedDocument.objects.filter(document=document).delete()
     chunks = list(document.chunks.values_list("pk", "digest"))
     take_out(list(document.knowledge_base.indexes.all()), [pk for pk, _ in chunks])
     Citation.objects.filter(document=document).update(text="", marks=[], boxes=[], heading_path=[])
     sha256 = document.sha256
     document.delete()
-    forget_vectors({digest for _, digest in chunks})
+    forget_unused(digest for _, digest in chunks)
     if not Document.objects.filter(sha256=sha256).exists():
         shutil.rmtree(settings.KB_DATA / "pages" / sha256, ignore_errors=True)
 
@@ -59,9 +64,10 @@ def purge_index(index: Index) -> None:
     if not Index.objects.filter(chunking=chunking).exists():
         Chunking.objects.filter(pk=chunking.pk).delete()
     if not Index.objects.filter(chunking=chunking, preset=preset).exists():
-        forget_vectors(digests)
+        forget_unused(digests)
     if not Index.objects.filter(knowledge_base=base, preset=preset).exists():
-        DocumentVector.objects.filter(document__knowledge_base=base, preset=preset).delete()
+        for model in (DocumentVector, PartVector, TaskVector):
+            model.objects.filter(document__knowledge_base=base, preset=preset).delete()
 
 
 def drop_derived(index: Index) -> bool:
@@ -73,15 +79,6 @@ def drop_derived(index: Index) -> bool:
         log.warning("%s could not be dropped; the next sweep tries again.", index.collection)
         return False
     return True
-
-
-def forget_vectors(digests: set[str]) -> None:
-    """Delete the vectors of texts that no chunk has any more of which an index of their preset is made."""
-    listed = list(digests)
-    used = Chunk.objects.filter(digest=OuterRef("digest"), chunking__indexes__preset=OuterRef("preset"))
-    for first in range(0, len(listed), 500):
-        part = Vector.objects.filter(digest__in=listed[first : first + 500])
-        part.filter(~Exists(used)).delete()
 
 
 def sweep_files() -> None:

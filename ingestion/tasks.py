@@ -5,6 +5,8 @@ from celery.signals import worker_process_shutdown, worker_ready, worker_shuttin
 
 from ingestion.doorbell import ring_for_embedding
 
+LONG = 30 * 24 * 3600  # seconds: None would be the limit of parsing, and a worker's lease says whether it lives
+
 
 @shared_task(ignore_result=True)
 def parse_document(document_id: str) -> None:
@@ -14,7 +16,7 @@ def parse_document(document_id: str) -> None:
     pipeline.parse_document(document_id)
 
 
-@shared_task(ignore_result=True, time_limit=None)
+@shared_task(ignore_result=True, time_limit=LONG)
 def embed_missing() -> None:
     """Embed whatever is missing, until nothing is."""
     from ingestion import embed
@@ -22,7 +24,7 @@ def embed_missing() -> None:
     embed.embed_missing(embed.stopping)
 
 
-@shared_task(ignore_result=True, time_limit=None)
+@shared_task(ignore_result=True, time_limit=LONG)
 def run_evaluation(run_id: str) -> None:
     """Ask saved questions for a while, and measure what is found."""
     from search import evaluate
@@ -30,7 +32,7 @@ def run_evaluation(run_id: str) -> None:
     evaluate.run(run_id)
 
 
-@shared_task(ignore_result=True, time_limit=None)
+@shared_task(ignore_result=True, time_limit=LONG)
 def organise(job_id: str) -> None:
     """Find versions, topics or tags in a knowledge base."""
     from search import organise
@@ -38,7 +40,7 @@ def organise(job_id: str) -> None:
     organise.run(job_id)
 
 
-@shared_task(ignore_result=True, time_limit=None)
+@shared_task(ignore_result=True, time_limit=LONG)
 def check_index(check_id: str) -> None:
     """Hold the indexes against the database and the files."""
     from search import check_jobs

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from ingestion.parts import Part, parts_of
-from ingestion.purge import forget_vectors
 from ingestion.reads import embed_counted
 from kb.acting import about
 from kb.models import Document, Section, digest_of
@@ -152,12 +151,13 @@ def _read_all(index: Index, readings: Sequence[Reading], stopping: Callable[[], 
             return
         log.warning("Document %s cannot be read whole: %s", readings[0].document.pk, error.message)
         _average(index, [readings[0].document])
+        whole.forget_parts(index.preset, [readings[0].document])
 
 
 def _made(preset: Preset, readings: Sequence[Reading], stopping: Callable[[], bool]) -> Made:
     """Vectors of the parts: those kept by an earlier step, and as many more as a step allows."""
     wanted = {digest: part for reading in readings for digest, part in reading.parts}
-    kept = whole.vectors_of(preset, wanted)
+    kept = whole.vectors_of(preset, wanted) | whole.parts_kept(preset, [reading.document for reading in readings])
     made: Made = {d: (vectors.decode([data], preset.dimension)[0], read) for d, (data, read) in kept.items()}
     todo = _first([(digest, part) for digest, part in wanted.items() if digest not in made])
     if todo and not stopping():
@@ -184,12 +184,11 @@ def _finish(preset: Preset, readings: Sequence[Reading], made: Made) -> None:
     """Keep the documents of which every part is read, and the parts of those that go on in the next step."""
     done = [reading for reading in readings if all(digest in made for digest, _ in reading.parts)]
     whole.keep(preset, [one for reading in done if (one := _of_parts(preset, reading, made))])
-    forget_vectors({digest for reading in done if len(reading.parts) > 1 for digest, _ in reading.parts})
+    whole.forget_parts(preset, [reading.document for reading in done])
     open_yet = [reading for reading in readings if reading not in done]
-    begun = {digest: made[digest] for reading in open_yet for digest, _ in reading.parts if digest in made}
-    if begun:
-        matrix = np.stack([vector for vector, _ in begun.values()])
-        vectors.store(preset, list(begun), matrix, [read for _, read in begun.values()])
+    for reading in open_yet:
+        begun = {digest: made[digest] for digest, _ in reading.parts if digest in made}
+        whole.keep_parts(preset, reading.document, begun)
     whole.take_back(preset, [reading.document for reading in open_yet])
 
 

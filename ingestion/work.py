@@ -84,6 +84,12 @@ def missing_of(index: Index, document: Document, limit: int) -> list[Work]:
     return [Work(*row, document.pk) for row in rows.values_list("pk", "digest", "tokens")[:limit]]
 
 
+def missing_among(index: Index, documents: Sequence[Document], limit: int) -> list[Work]:
+    """The first texts, document by document in the order of their keys, that have no vector: at most so many."""
+    rows = vectors.without_vector(chunks_in(index, documents), index.preset).order_by("document_id", "ordinal")
+    return [Work(*row) for row in rows.values_list("pk", "digest", "tokens", "document")[:limit]]
+
+
 def shortest_first(work) -> list[Work]:
     """Each text once, by length."""
     once: dict[str, Work] = {}

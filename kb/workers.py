@@ -1,8 +1,17 @@
-"""Names of pieces of work, and whether the process behind one still lives."""
+"""Names of pieces of work, whether the process behind one still lives, and that it goes on saying so."""
 
+import logging
 import os
 import socket
+import threading
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+log = logging.getLogger(__name__)
 
 
 def new_worker() -> str:
@@ -23,3 +32,26 @@ def is_dead(worker: str) -> bool:
     except PermissionError:
         return False
     return False
+
+
+@contextmanager
+def renewed(renew: Callable[[], object], name: str) -> Iterator[None]:
+    """Call `renew` four times a lease, from a thread of its own, while the block runs."""
+    done = threading.Event()
+
+    def go_on() -> None:
+        while not done.wait(settings.KB_LEASE_SECONDS / 4):
+            try:
+                renew()
+            except DatabaseError as error:  # there are three more chances before the lease ends
+                log.warning("Renewing a lease failed: %s", error)
+                connection.close()
+        connection.close()
+
+    thread = threading.Thread(target=go_on, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -2,26 +2,31 @@
 
 import logging
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
+from kb.lock import alone
 from kb.models import Chunk
 from search import vectors
+from search.contents import Piece, pieces
 from search.generations import suspend
 from search.keywords import KeywordIndex, open_keywords
 from search.models import Index, IndexedDocument
-from search.place import PAGE, NotFindable, add_to_store, entry_of
+from search.place import add_to_store, entry_of
 from search.stores import StoreError, VectorStore, open_store
-from search.unembedded import hand_over
+from search.unembedded import forget_what_is_none, hand_over
 
 log = logging.getLogger(__name__)
 A_SWEEP = 20  # indexes: with a thousand of them, a sweep still takes a second, and each is checked every few minutes
 MOST_SAMPLED = 10_000  # documents that a sample is drawn from
 IS_ITSELF, IS_EQUAL = 0.99, 0.999  # similarities
+PAGE = 500  # SQLite takes a bounded number of variables
 SAMPLE = 5  # chunks an index that are looked up by their own vector at each sweep
 
 
@@ -59,7 +64,7 @@ def is_right(store: VectorStore, index: Index) -> bool:
     try:
         if store.count(index.collection) < want:
             return False
-        return all(finds(store, index, chunk) for chunk in sample(index))
+        return not unfound(store, index, sample(index))
     except StoreError:
         return False
 
@@ -74,13 +79,22 @@ def sample(index: Index, size: int = 0) -> list[tuple[int, str]]:
     return [row for chunks in firsts for row in chunks.values_list("pk", "digest")[:1]]
 
 
-def finds(store: VectorStore, index: Index, chunk: tuple[int, str]) -> bool:
-    """A chunk is found by its own vector, or is crowded out by others that are as near (equal texts)."""
-    ids, matrix = vectors.of_chunks(index, [chunk])
-    if not ids or not np.isfinite(matrix).all():
-        return True  # deleted meanwhile; or no fault of the store's, see faults.in_database
-    nearest = store.nearest(index.collection, matrix[0], 10)
-    own = next((one.similarity for one in nearest if one.chunk_id == chunk[0]), None)
+def unfound(store: VectorStore, index: Index, chunks: Sequence[tuple[int, str]]) -> list[int]:
+    """Those of the (chunk id, digest) pairs that the store does not find by their own vectors. Raises StoreError.
+
+    One that is crowded out by others as near (equal texts) is no fault, nor is one without a vector that could be
+    looked for: it was deleted meanwhile, or see search.faulty_rows.
+    """
+    lost: list[int] = []
+    for first in range(0, len(chunks), PAGE):
+        ids, matrix = vectors.of_chunks(index, chunks[first : first + PAGE])
+        lost += [pk for pk, row in zip(ids, matrix, strict=True) if not _finds(store, index, pk, row)]
+    return lost
+
+
+def _finds(store: VectorStore, index: Index, chunk_id: int, vector: np.ndarray) -> bool:
+    nearest = store.nearest(index.collection, vector, 10)
+    own = next((one.similarity for one in nearest if one.chunk_id == chunk_id), None)
     if own is not None:
         return own > IS_ITSELF  # else another vector lies under its name
     return bool(nearest) and nearest[-1].similarity > IS_EQUAL
@@ -96,55 +110,58 @@ def answers(store: VectorStore) -> bool:
 
 
 def rebuild(store: VectorStore, index: Index) -> None:
-    """Fill a new collection from the stored vectors, then use it. Search is exact meanwhile."""
+    """Fill a new collection from the stored vectors, then use it. Search is exact meanwhile.
+
+    One process at a time does: a second one would only begin anew what the first is at.
+    """
+    try:
+        with alone(settings.KB_DATA / "run" / f"rebuild-{index.pk}", 0):
+            _rebuild(store, index)
+    except TimeoutError:
+        log.info("The nearest-neighbour index of %s is being rebuilt by another process.", index)
+
+
+def _rebuild(store: VectorStore, index: Index) -> None:
     old = index.collection
     if not Index.objects.filter(pk=index.pk, epoch=index.epoch).update(epoch=index.epoch + 1, store_ready=False):
         return  # another process was quicker
     index.refresh_from_db(fields=["epoch", "store_ready"])
-    done: set = set()
+    last, documents, lacking = 0, 0, list[int]()
     try:
         store.drop(index.collection)
-        while not _finish(index, done):
-            for documents, chunks in pages(index, done):
-                add_to_store(store, index, chunks)
-                done.update(documents)
+        while not _finish(index, last):
+            for piece in pieces(index, after=last):
+                lacking += add_to_store(store, index, piece.pairs)
+                _count(index, piece)
+                last, documents = piece.last, documents + len(piece.said)
+            if lacking:  # handed over, and waited for by nobody: to rebuild it again would bring none
+                forget_what_is_none(index, lacking)
+                log.warning("%d documents of %s lack vectors; it is rebuilt without.", hand_over(index), index)
+                lacking = []
         store.drop(old)
-    except NotFindable:
-        n = hand_over(index)
-        log.warning("%d documents of %s have no vectors; they are embedded before it is rebuilt.", n, index)
-        return
     except StoreError:
         log.warning("Rebuilding the nearest-neighbour index of %s failed; it begins again.", index)
         return
-    log.info("The nearest-neighbour index of %s was rebuilt: %d documents, none embedded again.", index, len(done))
+    log.info("The nearest-neighbour index of %s was rebuilt: %d documents, none embedded again.", index, documents)
 
 
-def _finish(index: Index, done: set) -> bool:
-    """Put the new collection to use if every document of the index is in it."""
+def _count(index: Index, piece: Piece) -> None:
+    """Have the documents count with the chunks that they have: of more, the index would never be right."""
+    counts = Counter(document for *_, document in piece.chunks)
+    for document, said in piece.said.items():
+        if counts[document] != said:
+            IndexedDocument.objects.filter(index=index, document=document).update(chunks=counts[document])
+
+
+def _finish(index: Index, last: int) -> bool:
+    """Put the new collection to use if nothing was put into the index behind the `last` document that is in it."""
     with transaction.atomic():
         if Index.objects.select_for_update().get(pk=index.pk).epoch != index.epoch:
             raise StoreError("Another process builds it anew.")
-        listed = set(IndexedDocument.objects.filter(index=index).values_list("document", flat=True))
-        if listed - done:
+        if IndexedDocument.objects.filter(index=index, pk__gt=last).exists():
             return False
         Index.objects.filter(pk=index.pk).update(store_ready=True)
     return True
-
-
-def pages(index: Index, done: set) -> Iterator[tuple[list, list[tuple[int, str]]]]:
-    """Documents that are not done yet, with their (chunk id, digest) pairs, a page of chunks at a time."""
-    listed = IndexedDocument.objects.filter(index=index).order_by("pk").values_list("document", flat=True)
-    documents: list = []
-    chunks: list[tuple[int, str]] = []
-    for pk in [pk for pk in listed if pk not in done]:
-        rows = Chunk.objects.filter(document=pk, chunking=index.chunking_id).order_by("ordinal")
-        documents.append(pk)
-        chunks.extend(rows.values_list("pk", "digest"))
-        if len(chunks) >= PAGE:
-            yield documents, chunks
-            documents, chunks = [], []
-    if documents:
-        yield documents, chunks
 
 
 def mend_words(keywords: KeywordIndex, index: Index) -> None:
@@ -152,7 +169,7 @@ def mend_words(keywords: KeywordIndex, index: Index) -> None:
     if keywords.count(index.pk) >= expected(index):
         return
     log.warning("The keyword index lacks passages of %s; they are added again.", index)
-    for _, pairs in pages(index, set()):
-        lost = keywords.missing(index.pk, [pk for pk, _ in pairs])
+    for piece in pieces(index):
+        lost = keywords.missing(index.pk, [pk for pk, *_ in piece.chunks])
         chunks = Chunk.objects.filter(pk__in=lost).select_related("document")
         keywords.add([entry_of(index, chunk) for chunk in chunks])

@@ -3,29 +3,35 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kb.models import KnowledgeBase
-from search.faults import Contents, Fault, in_database, in_store, in_words, strays
+from search.contents import Contents
+from search.examples import examples_of
+from search.faults import Fault, in_words, strays
 from search.faulty_files import in_files
+from search.faulty_rows import in_database, in_vectors
+from search.faulty_vectors import in_store
 from search.keywords import KeywordError, open_keywords
-from search.models import Index
+from search.models import Index, IndexedDocument
 from search.repair import Repair
 from search.stores import StoreError, open_store
 
 SAMPLE = 100  # passages an index that are looked up by their own vectors, and originals that are read again
-EXAMPLES = 5
 ROUNDS = 3  # of repairing: an orphan that is taken out of all indexes may be missed in another
 
 KINDS = {
-    ("database", "unembedded"): gettext_lazy("Passages have no vector yet; the embedding worker makes them."),
+    ("database", "unembedded"): gettext_lazy("Passages have no vector; a repair asks the embedding worker for them."),
     ("database", "wrong_length"): gettext_lazy("Stored vectors have another number of dimensions than their model."),
     ("database", "not_a_vector"): gettext_lazy("Stored vectors are not numbers of length 1."),
     ("database", "miscounted"): gettext_lazy("The passages of documents were miscounted."),
+    ("database", "orphaned"): gettext_lazy("The database keeps vectors of texts that are gone."),
     ("vectors", "missing"): gettext_lazy("Vectors are missing from the vector store."),
     ("vectors", "orphaned"): gettext_lazy("The vector store holds vectors of passages that are gone."),
     ("vectors", "duplicated"): gettext_lazy("The vector store holds vectors more than once."),
+    ("vectors", "wrong"): gettext_lazy("The vector store holds other vectors than the database."),
     ("vectors", "unfindable"): gettext_lazy("The vector store does not find passages by their own vectors."),
     ("vectors", "wrong_dimension"): gettext_lazy("The collection in the vector store has another dimension."),
     ("vectors", "stray"): gettext_lazy("The vector store has collections that belong to nothing."),
@@ -57,8 +63,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a check: what is wrong there now."""
+    """One part of a check: what is wrong there now. `key` names it for one who goes on with the check."""
 
+    key: str
     name: str
     look: Callable[[], list[Fault]]
     passages: int = 0
@@ -66,28 +73,67 @@ class Part:
 
 def parts(knowledge_base: KnowledgeBase | None, sample: int | None) -> Iterator[Part]:
     """The parts of a check; `knowledge_base` None: all. `sample` None: everything is looked up, which takes long."""
-    used = Index.objects.exclude(state=Index.State.RETIRED).filter(knowledge_base__deleted_at=None)
-    if knowledge_base:
-        used = used.filter(knowledge_base=knowledge_base)
+    used = _used().filter(knowledge_base=knowledge_base) if knowledge_base else _used()
+    passages = dict(IndexedDocument.objects.order_by().values_list("index").annotate(Sum("chunks")))
     for index in used.select_related("knowledge_base", "preset", "chunking").order_by("pk"):
-        yield from _of_index(index, sample)
+        yield from _of_index(index, sample, passages.get(index.pk, 0))
     if knowledge_base is None:
-        yield Part(_("what belongs to nothing"), lambda: _asked(lambda: strays(open_store(), open_keywords()), None))
-    yield Part(_("files"), lambda: in_files(knowledge_base, sample))
+        yield Part("vectors", _("stored vectors"), in_vectors)
+        yield Part("strays", _("what belongs to nothing"), lambda: _asked(_strays, None))
+    yield Part("files", _("files"), lambda: in_files(knowledge_base, sample))
 
 
-def _of_index(index: Index, sample: int | None) -> Iterator[Part]:
-    passages = len(Contents(index).chunks)
-    yield Part(f"{index}: {_('database')}", lambda: in_database(Contents(index)), passages)
-    yield Part(f"{index}: {_('vectors')}", lambda: _asked(lambda: _vectors(index, sample), index))
-    yield Part(f"{index}: {_('words')}", lambda: _asked(lambda: in_words(Contents(index), open_keywords()), index))
+def _used() -> QuerySet[Index]:
+    return Index.objects.exclude(state=Index.State.RETIRED).filter(knowledge_base__deleted_at=None)
+
+
+def _of_index(index: Index, sample: int | None, passages: int) -> Iterator[Part]:
+    def part(where: str, name: str, look: Callable[[], list[Fault]], passages: int = 0) -> Part:
+        return Part(f"{index.pk}-{where}", f"{index}: {name}", lambda: _while_used(index, look), passages)
+
+    yield part("database", _("database"), lambda: in_database(Contents(index)), passages)
+    yield part("vectors", _("vectors"), lambda: _asked(lambda: _vectors(index, sample), index))
+    yield part("words", _("words"), lambda: _asked(lambda: in_words(Contents(index), open_keywords()), index))
+
+
+def _while_used(index: Index, look: Callable[[], list[Fault]]) -> list[Fault]:
+    """An index that retires while it is looked at has no faults: its contents are being taken away."""
+    used = _used().filter(pk=index.pk)
+    try:
+        faults = look() if used.exists() else []
+    except Index.DoesNotExist:
+        return []
+    return faults if faults and used.exists() else []
 
 
 def _vectors(index: Index, sample: int | None) -> list[Fault]:
+    """What is wrong with a collection that stays meanwhile; one that was built anew is looked at again."""
+    for _again in range(ROUNDS):
+        collection = _collection_now(index)
+        if not index.store_ready:
+            break
+        try:
+            faults = in_store(Contents(index), open_store(), sample)
+        except StoreError:
+            if _collection_now(index) == collection:
+                raise
+            continue
+        if _collection_now(index) == collection:
+            return faults
+    return [_rebuilding(index)]
+
+
+def _collection_now(index: Index) -> str:
     index.refresh_from_db(fields=["epoch", "store_ready"])
-    if not index.store_ready:
-        return [Fault("vectors", "rebuilding", (index.collection,), index)]
-    return in_store(Contents(index), open_store(), sample)
+    return index.collection
+
+
+def _rebuilding(index: Index) -> Fault:
+    return Fault("vectors", "rebuilding", (index.collection,), index)
+
+
+def _strays() -> list[Fault]:
+    return strays(open_store(), open_keywords())
 
 
 def _asked(look: Callable[[], list[Fault]], index: Index | None) -> list[Fault]:
@@ -119,16 +165,15 @@ def check_part(part: Part, *, repair: bool) -> list[Finding]:
 def _mend(mender: Repair, fault: Fault) -> None:
     try:
         mender.mend(fault)
-    except (StoreError, KeywordError):
-        return  # the second look says that it is still there
+    except (StoreError, KeywordError, Index.DoesNotExist):
+        return  # the second look says what is still there
 
 
 def _finding(fault: Fault, remaining: set) -> Finding:
     name = fault.index.knowledge_base.name if fault.index else ""
     repaired = len([item for item in fault.items if item not in remaining])
-    examples = tuple(str(item) for item in fault.items[:EXAMPLES])
     pk = fault.index.pk if fault.index else None
-    return Finding(pk, name, fault.where, fault.kind, len(fault.items), repaired, examples)
+    return Finding(pk, name, fault.where, fault.kind, len(fault.items), repaired, examples_of(fault))
 
 
 def sentence(where: str, kind: str) -> str:

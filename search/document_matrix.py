@@ -88,7 +88,7 @@ def _instructed(preset: Preset, documents: list[UUID], instruction: str, progres
 
 
 def _kept_or_made(preset: Preset, texts: dict[UUID, str], instruction: str) -> dict[UUID, bytes]:
-    digests = {pk: sha256(f"{instruction}\0{text}".encode()).hexdigest() for pk, text in texts.items()}
+    digests = {pk: _digest(instruction, text) for pk, text in texts.items()}
     rows = TaskVector.objects.filter(preset=preset, digest__in=digests.values())
     known = {digest: bytes(data) for digest, data in rows.values_list("digest", "data")}
     missing = {digests[pk]: text for pk, text in texts.items() if digests[pk] not in known}
@@ -100,6 +100,19 @@ def _kept_or_made(preset: Preset, texts: dict[UUID, str], instruction: str) -> d
         ignore_conflicts=True,
     )
     return {pk: known[digest] for pk, digest in digests.items()}
+
+
+def _digest(instruction: str, text: str) -> str:
+    return sha256(f"{instruction}\0{text}".encode()).hexdigest()
+
+
+def forget_other_beginnings(document: Document) -> None:
+    """Forget what was made of a beginning that the document no longer has, or with an instruction that is gone."""
+    text = beginnings_of([document.pk], BEGINNING)[document.pk]
+    for preset in Preset.objects.filter(task_vectors__document=document).distinct():
+        instructions = (preset.classification_instruction, preset.clustering_instruction)
+        now = [_digest(instruction, text) for instruction in instructions]
+        TaskVector.objects.filter(preset=preset, document=document).exclude(digest__in=now).delete()
 
 
 def beginnings_of(documents: Iterable[UUID], characters: int) -> dict[UUID, str]:

@@ -3,13 +3,16 @@
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
 from kb.files import hash_of, path_of
 from kb.models import Document, KnowledgeBase
+from search.contents import paged
 from search.faults import Fault
 
 FRESH = 3600.0  # seconds: what is younger may belong to what is just being made
@@ -21,25 +24,45 @@ def in_files(knowledge_base: KnowledgeBase | None, sample: int | None) -> list[F
     living = Document.objects.filter(deleted_at=None).order_by("pk")
     if knowledge_base:
         living = living.filter(knowledge_base=knowledge_base)
-    known = list(living.values_list("sha256", "name", "size"))
-    missing = [name for sha256, name, _ in known if not path_of(sha256).exists()]
-    damaged = [name for sha256, name, _ in _chosen(known, sample) if _is_damaged(path_of(sha256), sha256)]
+    keys = list(living.values_list("pk", flat=True))
+    missing = [str(file) for file in _files(keys) if not path_of(file.sha256).exists()]
+    damaged = [str(file) for file in _chosen(keys, sample) if _is_damaged(path_of(file.sha256), file.sha256)]
     found = {"missing": missing, "damaged": damaged}
     if knowledge_base is None:
         found["stray"] = [folder.name for folder in stray_pages()]
     return [Fault("files", kind, tuple(items)) for kind, items in found.items() if items]
 
 
-def _chosen(known: list[tuple[str, str, int]], sample: int | None) -> Iterator[tuple[str, str, int]]:
+@dataclass(frozen=True)
+class _File:
+    """An original, and how it is called where it is."""
+
+    sha256: str
+    name: str
+    knowledge_base: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.knowledge_base})"
+
+
+def _files(keys: Sequence[UUID]) -> Iterator[_File]:
+    """Page by page: reading a file takes its time, and no question to the database stays open for it."""
+    for page in paged(keys):
+        rows = Document.objects.filter(pk__in=page).values_list("sha256", "name", "knowledge_base__name", "size")
+        yield from [_File(*row) for row in rows]
+
+
+def _chosen(keys: Sequence[UUID], sample: int | None) -> Iterator[_File]:
     if sample is None:
-        yield from known
+        yield from _files(keys)
         return
     read = 0
-    for one in random.sample(known, min(sample, len(known))):
-        read += one[2]
+    for file in _files(random.sample(keys, min(sample, len(keys)))):
+        read += file.size
         if read > MOST_BYTES:
             return
-        yield one
+        yield file
 
 
 def _is_damaged(path: Path, sha256: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from search.audit import expected, finds, pages, sample
+from search.audit import expected, sample, unfound
+from search.contents import pieces
 from search.models import Index
 from search.place import add_to_store
 from search.stores import StoreError, VectorStore
@@ -34,11 +35,11 @@ def copy(index: Index, target: VectorStore, show: Callable[[int], object] = lamb
     if target.dimension(index.collection) not in (None, index.dimension):
         target.drop(index.collection)
     copied = 0
-    for _documents, chunks in pages(index, set()):
-        lost = target.missing(index.collection, [pk for pk, _ in chunks])
-        add_to_store(target, index, [chunk for chunk in chunks if chunk[0] in lost])
-        copied += len(lost)
-        show(len(chunks))
+    for piece in pieces(index):
+        lost = target.missing(index.collection, [pk for pk, *_ in piece.chunks])
+        lacking = add_to_store(target, index, [pair for pair in piece.pairs if pair[0] in lost])
+        copied += len(lost) - len(lacking)
+        show(len(piece.chunks))
     return Moved(expected(index), copied, verify(index, target))
 
 
@@ -49,9 +50,9 @@ def verify(index: Index, target: VectorStore) -> str:
         return ""
     try:
         have = target.count(index.collection)
-        unfound = [chunk for chunk in sample(index, SAMPLE) if not finds(target, index, chunk)]
+        lost = unfound(target, index, sample(index, SAMPLE))
     except StoreError as error:
         return str(error)
     if have < want:
         return f"{want - have} of {want} passages are missing."
-    return f"{len(unfound)} passages of a sample are not found by their own vectors." if unfound else ""
+    return f"{len(lost)} passages of a sample are not found by their own vectors." if lost else ""

@@ -1,20 +1,18 @@
 """Work on a knowledge base as a whole, as jobs: who works on one, for how long, and what becomes of what was left."""
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kb.bell import EXPIRES, send
 from kb.models import KnowledgeBase
-from kb.workers import is_dead
+from kb.workers import is_dead, renewed
 from search.models import OrganisingJob
 
 log = logging.getLogger(__name__)
@@ -71,27 +69,10 @@ def finish(job: OrganisingJob, /, **fields) -> None:
     write(job, worker="", lease_until=None, **fields)
 
 
-@contextmanager
-def kept(worker: str) -> Iterator[None]:
+def kept(worker: str) -> AbstractContextManager[None]:
     """Renew the worker's lease from a thread of its own while the block runs."""
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(settings.KB_LEASE_SECONDS / 4):
-            try:
-                OrganisingJob.objects.filter(worker=worker, state=State.RUNNING).update(lease_until=_until())
-            except DatabaseError as error:  # there are three more chances before the lease ends
-                log.warning("Renewing a lease failed: %s", error)
-                connection.close()
-        connection.close()
-
-    thread = threading.Thread(target=renew, name="organising lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    held = OrganisingJob.objects.filter(worker=worker, state=State.RUNNING)
+    return renewed(lambda: held.update(lease_until=_until()), "organising lease")
 
 
 def free_lost() -> int:

@@ -34,8 +34,9 @@ def place(index: Index, documents: Sequence[Document]) -> None:
         counts[chunk.document_id] += 1
     with transaction.atomic():
         now = Index.objects.select_for_update().get(pk=index.pk)
+        IndexedDocument.objects.filter(index=index, document__in=list(counts)).delete()
         IndexedDocument.objects.bulk_create(
-            [IndexedDocument(index=index, document_id=pk, chunks=n) for pk, n in counts.items()], ignore_conflicts=True
+            [IndexedDocument(index=index, document_id=pk, chunks=n) for pk, n in counts.items()]
         )
         if now.store_ready and now.epoch != epoch:  # rebuilt meanwhile, without these
             Index.objects.filter(pk=index.pk).update(store_ready=False)
@@ -63,23 +64,31 @@ def _add_vectors(index: Index, chunks: list[Chunk]) -> int:
     index.refresh_from_db(fields=["epoch", "store_ready"])
     if index.store_ready:
         try:
-            add_to_store(open_store(), index, [(chunk.pk, chunk.digest) for chunk in chunks])
+            lacking = add_to_store(open_store(), index, [(chunk.pk, chunk.digest) for chunk in chunks])
         except StoreError:
             log.exception("Storing vectors failed.")
             suspend(index)
+        else:
+            if lacking:
+                raise NotFindable("A chunk has no vector yet.")
     return index.epoch
 
 
-def add_to_store(store: VectorStore, index: Index, chunks: list[tuple[int, str]]) -> None:
-    """Add the vectors of these (chunk id, digest) pairs and read them back. Raises StoreError."""
+def add_to_store(store: VectorStore, index: Index, chunks: list[tuple[int, str]]) -> list[int]:
+    """Add the vectors of these (chunk id, digest) pairs and read them back. Raises StoreError.
+
+    Returns the chunks that have no vector.
+    """
+    lacking: list[int] = []
     for first in range(0, len(chunks), PAGE):
         page = chunks[first : first + PAGE]
         ids, matrix = vectors.of_chunks(index, page)
-        if len(ids) < len(page):
-            raise NotFindable("A chunk has no vector yet.")
-        store.add(index.collection, ids, matrix)
-        if store.missing(index.collection, ids):
-            raise StoreError("The vector store did not keep what it was given.")
+        if ids:
+            store.add(index.collection, ids, matrix)
+            if store.missing(index.collection, ids):
+                raise StoreError("The vector store did not keep what it was given.")
+        lacking += {pk for pk, _ in page} - set(ids)
+    return lacking
 
 
 def take_out(indexes: Sequence[Index], chunk_ids: Sequence[int]) -> None:

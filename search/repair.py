@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from kb.models import Chunk
-from search.audit import finds, rebuild
+from search.audit import rebuild, unfound
 from search.faults import Fault
 from search.faulty_files import forget_pages
+from search.forget import forget_rows
 from search.generations import suspend
 from search.keywords import KeywordIndex
-from search.models import Index, IndexedDocument, Vector
+from search.models import Index, IndexedDocument
 from search.place import add_to_store, entry_of
 from search.stores import VectorStore
-from search.unembedded import hand_over
+from search.unembedded import forget_what_is_none, hand_over
 
 PAGE = 500
 
@@ -24,6 +25,7 @@ class Repair:
 
     def __init__(self, store: VectorStore, keywords: KeywordIndex) -> None:
         self.store, self.keywords = store, keywords
+        self.built: set[int] = set()
 
     def mend(self, fault: Fault) -> None:
         ways = {
@@ -31,9 +33,11 @@ class Repair:
             ("database", "wrong_length"): self._embed_anew,
             ("database", "not_a_vector"): self._embed_anew,
             ("database", "miscounted"): self._count,
+            ("database", "orphaned"): lambda fault: forget_rows(fault.items),
             ("vectors", "missing"): self._put_back,
             ("vectors", "orphaned"): self._remove_vectors,
             ("vectors", "duplicated"): self._build_anew,
+            ("vectors", "wrong"): self._build_anew,
             ("vectors", "unfindable"): self._build_anew,
             ("vectors", "wrong_dimension"): self._build_anew,
             ("vectors", "rebuilding"): self._build_anew,
@@ -52,10 +56,7 @@ class Repair:
         hand_over(_index(fault))
 
     def _embed_anew(self, fault: Fault) -> None:
-        """What is no vector is forgotten, so that its text is one to embed."""
-        for chunks in _chunks(fault.items):
-            digests = {chunk.digest for chunk in chunks}
-            Vector.objects.filter(preset=_index(fault).preset_id, digest__in=digests).delete()
+        forget_what_is_none(_index(fault), fault.items)
         hand_over(_index(fault))
 
     def _count(self, fault: Fault) -> None:
@@ -68,11 +69,9 @@ class Repair:
         """In their place; where the store then does not find them, a collection is built anew."""
         index = _index(fault)
         for chunks in _chunks(fault.items):
-            have = set(Vector.objects.filter(preset=index.preset_id, digest__in={chunk.digest for chunk in chunks})
-                       .values_list("digest", flat=True))  # fmt: skip
-            pairs = [(chunk.pk, chunk.digest) for chunk in chunks if chunk.digest in have]
+            pairs = [(chunk.pk, chunk.digest) for chunk in chunks]
             add_to_store(self.store, index, pairs)
-            if not all(finds(self.store, index, pair) for pair in pairs):
+            if unfound(self.store, index, pairs):
                 self._build_anew(fault)
                 return
 
@@ -80,10 +79,12 @@ class Repair:
         self.store.remove(_index(fault).collection, list(fault.items))
 
     def _build_anew(self, fault: Fault) -> None:
-        """Search is exact, over the stored vectors, until it is done."""
+        """Search is exact, over the stored vectors, until it is done. Once, however many faults ask for it."""
         index = _index(fault)
-        suspend(index)
-        rebuild(self.store, index)
+        if index.pk not in self.built:
+            self.built.add(index.pk)
+            suspend(index)
+            rebuild(self.store, index)
 
     def _drop(self, fault: Fault) -> None:
         known = {index.collection for index in Index.objects.all()}

@@ -1,6 +1,6 @@
 """Whole documents as vectors: which lack one, how several become one, how they are kept."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.models import Document
-from search.models import DocumentVector, Index, IndexedDocument, Preset, Vector
+from search.models import DocumentVector, Index, IndexedDocument, PartVector, Preset, Vector
 from search.vectors import decode, encode
 
 PAGE = 500  # SQLite takes a bounded number of variables
@@ -101,6 +101,26 @@ def vectors_of(preset: Preset, digests: Iterable[str]) -> dict[str, tuple[bytes 
 def _rows(preset: Preset, digests: Iterator[str]) -> Iterator[tuple]:
     while page := list(islice(digests, PAGE)):
         yield from Vector.objects.filter(preset=preset, digest__in=page).values_list("digest", "data", "tokens_read")
+
+
+def parts_kept(preset: Preset, documents: Sequence[Document]) -> dict[str, tuple[bytes | memoryview, int]]:
+    """The parts of these documents that earlier steps have read: digest to (vector as stored, tokens read)."""
+    rows = PartVector.objects.filter(preset=preset, document__in=documents)
+    return {digest: (data, read) for digest, data, read in rows.values_list("digest", "data", "tokens_read")}
+
+
+def keep_parts(preset: Preset, document: Document, parts: Mapping[str, tuple[np.ndarray, int]]) -> None:
+    """Keep what was read of a document, to go on with it in another step."""
+    rows = [
+        PartVector(preset=preset, document=document, digest=digest, data=encode(vector), tokens_read=read)
+        for digest, (vector, read) in parts.items()
+    ]
+    PartVector.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def forget_parts(preset: Preset, documents: Sequence[Document]) -> None:
+    """These are read whole, or never will be."""
+    PartVector.objects.filter(preset=preset, document__in=documents).delete()
 
 
 def known(preset: Preset, digest: str) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """What a check of the indexes found."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import KnowledgeBase
@@ -47,6 +48,9 @@ class IndexCheck(models.Model):
         verbose_name = _("index check")
         verbose_name_plural = _("index checks")
         ordering = ("-created_at",)
+        constraints = [
+            models.UniqueConstraint(name="one_check_at_a_time", fields=["state"], condition=Q(state="running"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.created_at:%Y-%m-%d %H:%M}"

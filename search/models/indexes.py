@@ -134,3 +134,22 @@ class DocumentVector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document} by {self.preset}"
+
+
+class PartVector(models.Model):
+    """A part of a document that is being read whole by parts: kept until all are read, then they become one vector.
+
+    `digest` is the SHA-256 of the part's text; `data` is little-endian float32, of length 1.
+    """
+
+    preset = models.ForeignKey(Preset, models.CASCADE, related_name="part_vectors")
+    document = models.ForeignKey(Document, models.CASCADE, related_name="part_vectors")
+    digest = models.CharField(max_length=64)
+    data = models.BinaryField()
+    tokens_read = models.PositiveIntegerField(help_text=_("tokens that the model really read"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_vector_a_part", fields=["preset", "document", "digest"])]
+
+    def __str__(self) -> str:
+        return f"a part of {self.document} by {self.preset}"

@@ -43,6 +43,9 @@ class VectorStore(Protocol):
     def missing(self, collection: str, chunk_ids: Sequence[int]) -> set[int]:
         """Those of the ids whose vector cannot be read back."""
 
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> tuple[list[int], np.ndarray]:
+        """Those of the ids that can be read back, and their (n, dimension) vectors as they are kept."""
+
     def count(self, collection: str) -> int:
         """How many entries the collection says it has."""
 

@@ -57,14 +57,20 @@ class ChromaStore:
         return sorted(neighbours, key=lambda one: (-one.similarity, one.chunk_id))
 
     def missing(self, collection: str, chunk_ids: Sequence[int]) -> set[int]:
-        absent = set(chunk_ids)
+        return set(chunk_ids) - {pk for pk, _ in self._read(collection, chunk_ids)}
+
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> tuple[list[int], np.ndarray]:
+        found = list(self._read(collection, chunk_ids))
+        return [pk for pk, _ in found], np.array([row for _, row in found], np.float32)
+
+    def _read(self, collection: str, chunk_ids: Sequence[int]) -> Iterator[tuple[int, list[float]]]:
+        """What can be read back, a page at a time."""
         for page in _pages(chunk_ids):
             try:
                 found = self._post(collection, "get", {"ids": _names(page), "include": ["embeddings"]}, WRITE_SECONDS)
             except UnknownCollection:
-                return absent
-            absent -= {int(name) for name, row in zip(found["ids"], found["embeddings"], strict=True) if row}
-        return absent
+                return
+            yield from ((int(name), row) for name, row in zip(found["ids"], found["embeddings"], strict=True) if row)
 
     def count(self, collection: str) -> int:
         try:

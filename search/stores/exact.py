@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 from kb.models import Chunk, Document
 from search.models import Index, IndexedDocument, Vector
 from search.stores import Neighbour, StoreError
-from search.vectors import decode
+from search.vectors import are_vectors, decode
 
 CACHE_BYTES = 600_000_000  # 390,000 vectors of 384 numbers; the index asked for longest ago goes first
 ROWS_AT_ONCE = 2000
@@ -71,6 +71,12 @@ class ExactStore:
             absent -= {chunk_id for chunk_id, _ in _rows(index, among=page)}
         return absent
 
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> tuple[list[int], np.ndarray]:
+        index, found = _index(collection), []
+        for start in range(0, len(chunk_ids), PAGE):
+            found += _rows(index, among=chunk_ids[start : start + PAGE])
+        return [pk for pk, _ in found], decode([data for _, data in found], index.dimension)
+
     def count(self, collection: str) -> int:
         index = _index(collection)
         with connection.cursor() as cursor:
@@ -126,15 +132,22 @@ def _load(index: Index, state: tuple) -> Matrix:
 def _blocks(index: Index) -> Iterator[tuple[list[int], np.ndarray]]:
     with connection.cursor() as cursor:
         cursor.execute(ROWS, [index.preset_id, index.chunking_id])
-        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+        while fetched := cursor.fetchmany(ROWS_AT_ONCE):
+            rows = _usable(index, fetched)
             yield [chunk_id for chunk_id, _ in rows], decode([data for _, data in rows], index.dimension)
+
+
+def _usable(index: Index, rows: Sequence[tuple]) -> list[tuple]:
+    """Those of which the database keeps what is a vector: the others would make nonsense of all."""
+    right = are_vectors([data for _, data in rows], index.preset.dimension)
+    return [row for row, is_one in zip(rows, right, strict=True) if is_one]
 
 
 def _rows(index: Index, among: Sequence[int]) -> list[tuple]:
     places = ", ".join(["%s"] * len(among))
     with connection.cursor() as cursor:
         cursor.execute(f"{ROWS} AND chunk.id IN ({places})", [index.preset_id, index.chunking_id, *among])
-        return cursor.fetchall()
+        return _usable(index, cursor.fetchall())
 
 
 def _index_id(collection: str) -> int:

@@ -63,6 +63,13 @@ class FaissStore:
         except UnknownCollection:
             return set(chunk_ids)
 
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> tuple[list[int], np.ndarray]:
+        try:
+            ids, rows = self._state(collection).vectors(np.array(chunk_ids, np.int64))
+        except UnknownCollection:
+            return [], np.empty((0, 0), np.float32)
+        return ids.tolist(), rows
+
     def count(self, collection: str) -> int:
         try:
             return self._state(collection).count

@@ -44,6 +44,10 @@ class Base:
         hits = rows[0] >= 0
         return self.ids[rows[0][hits]], similarities[0][hits]
 
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """The vectors of these rows (n, dimension)."""
+        return self.index.reconstruct_batch(rows) if len(rows) else np.empty((0, self.index.d), np.float32)
+
     def kept(self, alive: np.ndarray) -> np.ndarray:
         """The vectors of the rows that are alive."""
         return self.index.reconstruct_n(0, len(alive))[alive]

@@ -69,6 +69,17 @@ class State:
             here.append(self.base.ids[rows[self.alive[rows]]])
         return set(chunk_ids[~np.isin(chunk_ids, np.concatenate(here))].tolist())
 
+    def vectors(self, chunk_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the ids that are here (n,), and their vectors (n, dimension)."""
+        recent = np.isin(self.recent_ids, chunk_ids)
+        ids, rows = [self.recent_ids[recent]], [self.recent[recent]]
+        if self.base:
+            places = self.base.rows_of(chunk_ids)
+            places = places[self.alive[places]]
+            ids.append(self.base.ids[places])
+            rows.append(self.base.vectors(places))
+        return np.concatenate(ids), np.concatenate(rows)
+
     def nearest(self, vector: np.ndarray, limit: int) -> list[Neighbour]:
         if vector.shape != (self.dimension,):
             raise StoreError(f"A vector of {vector.shape} cannot be compared with {self.dimension} numbers.")

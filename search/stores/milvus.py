@@ -57,17 +57,23 @@ class MilvusStore:
         return sorted(neighbours, key=lambda one: (-one.similarity, one.chunk_id))
 
     def missing(self, collection: str, chunk_ids: Sequence[int]) -> set[int]:
-        absent = set(chunk_ids)
+        return set(chunk_ids) - {int(row["id"]) for row in self._read(collection, chunk_ids, ["id"])}
+
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> tuple[list[int], np.ndarray]:
+        found = self._read(collection, chunk_ids, ["id", "vector"])
+        return [int(row["id"]) for row in found], np.array([row["vector"] for row in found], np.float32)
+
+    def _read(self, collection: str, chunk_ids: Sequence[int], fields: list[str]) -> list[dict]:
+        found: list[dict] = []
         with _translated():
             for page in _pages(chunk_ids):
                 try:
-                    rows = milvus().call("query", _name(collection), ids=page, output_fields=["id"], seconds=60)
+                    found += milvus().call("query", _name(collection), ids=page, output_fields=fields, seconds=60)
                 except MilvusError as error:
                     if error.is_unknown:
-                        return absent
+                        return []
                     raise
-                absent -= {int(row["id"]) for row in rows}
-        return absent
+        return found
 
     def count(self, collection: str) -> int:
         with _translated():

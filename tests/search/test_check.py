@@ -11,11 +11,16 @@ from django.core.management import CommandError, call_command
 
 from kb.files import path_of
 from kb.models import Chunk, Document, KnowledgeBase
+from search import check as checking
+from search import faulty_vectors, repair
+from search.audit import mend_indexes, rebuild
 from search.check import check_part, parts
+from search.faults import Fault
 from search.keywords import Entry, KeywordError, open_keywords
 from search.models import Index, Vector
 from search.place import place
 from search.stores import StoreError, open_store
+from search.vectors import encode
 from tests.search.library import add_document, direction, make_index
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -112,12 +117,56 @@ def test_a_collection_of_another_dimension_is_built_anew(index):
     assert (index.store_ready, open_store().dimension(index.collection)) == (True, 8)
 
 
-def test_vectors_that_are_there_but_wrong_are_found_by_looking_them_up(index):
+def test_other_vectors_than_the_databases_are_found_by_reading_them_back(index):
     ids = chunk_ids(index)
     open_store().add(index.collection, ids, np.stack([direction(0, 0, 0, 1, n) for n in range(len(ids))]))
-    assert check() == {("vectors", "unfindable"): (16, 0)}
-    assert check(sample=4) == {("vectors", "unfindable"): (4, 0)}
-    assert check(repair=True) == {("vectors", "unfindable"): (16, 16)}
+    assert check() == {("vectors", "wrong"): (16, 0)}
+    assert check(sample=4)["vectors", "wrong"] == (4, 0)
+    assert check(repair=True) == {("vectors", "wrong"): (16, 16)}
+    assert check() == {}
+
+
+@pytest.mark.parametrize("spoilt", [direction(1, 1, 3.3), 3 * direction(1, 1, 3)])
+def test_a_vector_that_is_nearly_right_is_found_too(index, spoilt):
+    (right, *_) = pks = [chunk.pk for chunk in Chunk.objects.filter(chunking=index.chunking).order_by("pk")[:2]]
+    Vector.objects.filter(digest=Chunk.objects.get(pk=right).digest).update(data=encode(direction(1, 1, 3)))
+    open_store().add(index.collection, pks[:1], direction(1, 1, 3)[None])
+    assert check() == {}
+    open_store().add(index.collection, pks[:1], spoilt[None])
+    assert check() == {("vectors", "wrong"): (1, 0)}
+
+
+def test_numbers_of_16_bits_are_no_fault(index):
+    ids = chunk_ids(index)
+    _, rows = open_store().vectors(index.collection, ids)
+    halves = rows.astype(np.float16).astype(np.float32)
+    assert not np.array_equal(rows, halves)
+    open_store().add(index.collection, ids, halves)
+    assert check() == {}
+
+
+def test_more_vectors_are_compared_where_there_are_more_passages(index, monkeypatch):
+    store, read = type(open_store()), []
+    vectors_of = store.vectors
+    monkeypatch.setattr(faulty_vectors, "COMPARED", 0.5)
+    monkeypatch.setattr(store, "vectors", lambda *to: read.extend(to[2]) or vectors_of(*to))
+    for sample, number in ((0, 0), (2, 8), (10, 10), (None, 16)):
+        read.clear()
+        check(sample=sample)
+        assert len(set(read)) == number
+
+
+def test_vectors_that_lie_there_and_are_not_found_are_unfindable(index, monkeypatch):
+    lost, store = chunk_ids(index)[3], type(open_store())
+    nearest, epoch = store.nearest, index.epoch
+
+    def without(self, collection, vector, limit):
+        found = nearest(self, collection, vector, limit)
+        return [one for one in found if one.chunk_id != lost or not collection.endswith(f"-{epoch}")]
+
+    monkeypatch.setattr(store, "nearest", without)
+    assert check() == {("vectors", "unfindable"): (1, 0)}
+    assert check(repair=True) == {("vectors", "unfindable"): (1, 1)}
 
 
 def test_a_text_without_a_vector_is_handed_to_the_embed_worker(index):
@@ -145,6 +194,40 @@ def test_a_stored_vector_that_is_none_is_forgotten_and_made_again(index, data, k
 def test_a_miscounted_document_is_counted_again(index):
     index.indexed_documents.filter(document=Document.objects.first()).update(chunks=7)
     assert check(repair=True) == {("database", "miscounted"): (1, 1)}
+    assert check() == {}
+
+
+def test_vectors_of_texts_that_are_gone_are_forgotten(index):
+    kept = set(Vector.objects.values_list("pk", flat=True))
+    for number in range(3):
+        data = encode(direction(1, number))
+        Vector.objects.create(preset=index.preset, digest=f"{number:064x}", data=data, tokens_read=1)
+    assert check() == {("database", "orphaned"): (3, 0)}
+    assert check(base=index.knowledge_base) == {}
+    assert check(repair=True) == {("database", "orphaned"): (3, 3)}
+    assert set(Vector.objects.values_list("pk", flat=True)) == kept
+
+
+def test_an_index_that_retires_during_a_check_has_no_faults(index, monkeypatch):
+    def retired(contents, *_):
+        Index.objects.update(state=Index.State.RETIRED)
+        open_store().drop(index.collection)
+        return in_store(contents, *_)
+
+    in_store = checking.in_store
+    monkeypatch.setattr(checking, "in_store", retired)
+    assert ("vectors", "missing") not in check(repair=True)
+    assert index.collection not in list(open_store().collections())
+
+
+def test_an_index_that_is_built_anew_during_a_check_is_looked_at_again(index, monkeypatch):
+    def rebuilt(contents, *_):
+        monkeypatch.setattr(checking, "in_store", in_store)
+        rebuild(open_store(), Index.objects.get())
+        return in_store(contents, *_)
+
+    in_store = checking.in_store
+    monkeypatch.setattr(checking, "in_store", rebuilt)
     assert check() == {}
 
 
@@ -196,6 +279,48 @@ def test_one_knowledge_base_is_checked_alone(index):
     open_store().remove(other.collection, chunk_ids(other))
     assert check(base=index.knowledge_base) == {}
     assert check(base=other.knowledge_base) == {("vectors", "missing"): (2, 0)}
+
+
+def test_several_faults_of_a_collection_build_it_anew_once(index, monkeypatch):
+    rebuilt: list[int] = []
+    monkeypatch.setattr(repair, "rebuild", lambda store, index: rebuilt.append(index.pk) or rebuild(store, index))
+    mender = repair.Repair(open_store(), open_keywords())
+    for kind in ("wrong", "unfindable", "duplicated"):
+        mender.mend(Fault("vectors", kind, (1,), index))
+    assert rebuilt == [index.pk]
+
+
+def test_a_store_that_answers_nonsense_while_it_is_built_anew_is_asked_again(index, monkeypatch):
+    def dropped(contents, *_):
+        monkeypatch.setattr(checking, "in_store", in_store)
+        rebuild(open_store(), Index.objects.get())
+        raise StoreError("Chroma refuses (412): missing metadata segment")
+
+    in_store = checking.in_store
+    monkeypatch.setattr(checking, "in_store", dropped)
+    assert check() == {}
+
+
+def test_faults_are_named_so_that_a_person_finds_them(index):
+    ids = chunk_ids(index)
+    open_store().remove(index.collection, ids[:1])
+    open_store().add(index.collection, [10**9], direction(0, 0, 1)[None])
+    index.indexed_documents.filter(document=Chunk.objects.get(pk=ids[2]).document).update(chunks=7)
+    Document.objects.filter(pk=Chunk.objects.get(pk=ids[2]).document_id).update(name="fees.txt")
+    path_of(Document.objects.get(name="fees.txt").sha256).unlink()
+    findings = [one for part in parts(None, 5) for one in check_part(part, repair=False)]
+    assert {one.kind: one.examples for one in findings if one.where in ("vectors", "database")} == {
+        "missing": ("file.txt #1",), "orphaned": ("1000000000",), "miscounted": ("fees.txt",),
+    }  # fmt: skip
+    assert [one.examples for one in findings if one.where == "files"] == [("fees.txt (Handbook)",)]
+
+
+def test_a_miscounted_document_is_no_reason_to_build_an_index_for_ever(index):
+    index.indexed_documents.filter(document=Document.objects.first()).update(chunks=7)
+    mend_indexes()
+    epoch = Index.objects.get().epoch
+    mend_indexes()
+    assert (Index.objects.get().epoch, check()) == (epoch, {})
 
 
 def test_the_command_ends_with_an_error_while_faults_remain(index, capsys):

@@ -70,7 +70,7 @@ def test_an_interrupted_run_goes_on_where_it_was(index, monkeypatch, said):
         calls.append(1)
         if len(calls) > 1:
             raise StoreError("The disk is full.")
-        put(*arguments)
+        return put(*arguments)
 
     monkeypatch.setattr(move, "add_to_store", once)
     with pytest.raises(CommandError, match=r"The disk is full\. What was copied stays"):

@@ -115,6 +115,30 @@ def test_every_id_is_listed(store, index):
     assert sorted(store.ids(index.collection)) == sorted(ids)
 
 
+def test_vectors_are_read_back_as_they_are_kept(store, index):
+    rows = [direction(1, n) for n in range(1, 1200)]
+    ids = put(store, index, *rows)
+    asked = [*ids[5:1100], 10**12]
+    found, kept = store.vectors(index.collection, asked)
+    assert sorted(found) == ids[5:1100]
+    assert kept.dtype == np.float32
+    order = np.argsort(found)
+    assert kept[order] == pytest.approx(np.stack(rows[5:1100]), abs=1e-6)
+    assert store.vectors(index.collection, [])[0] == []
+
+
+def test_of_no_collection_no_vectors_are_read(kept):
+    assert kept.vectors("index-999999-1", [1])[0] == []
+
+
+def test_vectors_that_were_replaced_or_removed_are_read_as_they_are_now(kept, index):
+    first, second = put(kept, index, direction(1), direction(0, 1))
+    kept.add(index.collection, [first], direction(0, 0, 1)[None])
+    kept.remove(index.collection, [second])
+    found, rows = kept.vectors(index.collection, [first, second])
+    assert (found, rows[0].tolist()) == ([first], pytest.approx(direction(0, 0, 1)))
+
+
 def test_a_collection_says_its_dimension(store, index):
     put(store, index, direction(1))
     assert store.dimension(index.collection) == DIMENSION

@@ -1,12 +1,17 @@
 """Check the indexes against the database and the files."""
 
-from collections.abc import Iterator
+import time
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from kb.models import KnowledgeBase
-from search.check import SAMPLE, Finding, check_part, parts, sentence
+from kb.workers import new_worker
+from search import check_jobs
+from search.check import SAMPLE, Finding, sentence
+from search.models import IndexCheck
+
+WAIT_SECONDS = 1.0
 
 
 class Command(BaseCommand):
@@ -24,18 +29,45 @@ class Command(BaseCommand):
         if sample < 0:
             raise CommandError("--sample must not be negative.")
         base = self._knowledge_base(knowledge_base) if knowledge_base else None
-        findings = list(self._findings(base, None if all else sample, repair))
-        for finding in findings:
-            self.stdout.write(line(finding))
+        findings = self._findings(repair=repair, knowledge_base=base, sample=None if all else sample)
         found, repaired = sum(one.count for one in findings), sum(one.repaired for one in findings)
         if found - repaired:
             hint = "" if repair else " Run again with --repair."
             raise CommandError(f"{found} faults, {repaired} repaired, {found - repaired} remain.{hint}")
         self.stdout.write(f"{found} faults, all repaired." if found else "No faults.")
 
-    def _findings(self, base: KnowledgeBase | None, sample: int | None, repair: bool) -> Iterator[Finding]:
-        for part in tqdm(list(parts(base, sample)), desc="checking", unit="part", disable=None):
-            yield from check_part(part, repair=repair)
+    def _findings(self, **asked) -> list[Finding]:
+        """Every part's findings are written as soon as it is done."""
+        worker = new_worker()
+        check = self._begun(worker, **asked)
+        with tqdm(desc="checking", unit="part", disable=None) as bar:
+
+            def show(part: int, of: int, findings: list[Finding]) -> None:
+                bar.total = of
+                bar.update(part - bar.n)
+                with bar.external_write_mode():
+                    for finding in findings:
+                        self.stdout.write(line(finding))
+
+            try:
+                return check_jobs.see_through(check, worker, show)
+            except check_jobs.Overtaken as error:
+                raise CommandError(
+                    "Another process took this check over: this one did not say that it lives."
+                ) from error
+            except KeyboardInterrupt as error:
+                raise CommandError("Stopped. What was repaired stays repaired.") from error
+
+    def _begun(self, worker: str, **asked) -> IndexCheck:
+        """One at a time: a check that a worker does is waited for."""
+        waits = False
+        while (check := check_jobs.begin_here(worker=worker, **asked)) is None:
+            if not waits:
+                self.stderr.write("Another check is running; this one begins after it.")
+            waits = True
+            time.sleep(WAIT_SECONDS)
+            check_jobs.free_lost()
+        return check
 
     def _knowledge_base(self, name: str) -> KnowledgeBase:
         living = KnowledgeBase.objects.filter(deleted_at=None)

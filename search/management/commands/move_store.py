@@ -8,7 +8,6 @@ from kb.borrow import server_of
 from kb.launch import LaunchError
 from search.audit import expected
 from search.move import copy, used_indexes
-from search.place import NotFindable
 from search.stores import ENGINES, StoreError, open_store
 
 
@@ -24,7 +23,7 @@ class Command(BaseCommand):
         try:
             with server_of(to):
                 faults = self._copy_all(to)
-        except (StoreError, LaunchError, NotFindable) as error:
+        except (StoreError, LaunchError) as error:
             raise CommandError(f"{error} What was copied stays; run this again to go on.") from error
         if faults:
             raise CommandError("\n".join(faults))
