@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx
@@ -15,6 +16,7 @@ from kb.models import Call
 from search import answer_lane
 from search.abandoned import end_abandoned
 from search.answer_lane import AnswerLaneError
+from search.answering.threads import beating, checking, extracting, keeping, starting
 from search.cite import cite
 from search.models import Conversation, Message
 from search.passage import Passage
@@ -34,8 +36,10 @@ State = Message.State
 
 
 @pytest.fixture(autouse=True)
-def database_in_a_file(transactional_db, tmp_path):
+def database_in_a_file(transactional_db, tmp_path, monkeypatch):
     """As an installation's SQLite is: one in memory refuses whoever comes while another writes."""
+    for each in (starting, beating, keeping, extracting, checking):  # threads of other tests are in that one still
+        monkeypatch.setattr(each, "_pool", ThreadPoolExecutor(each._pool._max_workers))
     memory = connections["default"]
     if memory.vendor != "sqlite":
         yield
@@ -238,3 +242,12 @@ def test_every_call_for_an_answer_is_written_down_as_asked_by_whoever_asked(
     calls = list(Call.objects.all())
     assert {call.kind for call in calls} == kinds
     assert {(call.caller, call.user, call.knowledge_base) for call in calls} == {("search", alice, handbook)}
+
+
+@pytest.mark.parametrize("habits", [Habits(first=600.0), Habits(fault="thinks", after=0), Habits(fault="comments")])
+def test_a_short_answer_is_given_up_in_time_whatever_the_model_does(server, model, habits):
+    server.habits, began = habits, time.monotonic()
+    with pytest.raises(AnswerLaneError, match="too long"):
+        answer_lane.complete(model.pk, TURNS, seconds=1.0)
+    assert time.monotonic() - began <= 3.0
+    assert server.asked[0].ended.wait(WAIT) and server.asked[0].hung_up
