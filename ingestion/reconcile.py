@@ -19,7 +19,7 @@ from kb.beats import beat, forget_the_silent
 from kb.calls import forget_old_calls
 from kb.models import Document
 from search import check_jobs, evaluation_jobs, evaluation_schedule, organising_due
-from search.abandoned import end_abandoned
+from search.abandoned import check_left, end_abandoned
 from search.audit import mend_indexes
 from search.whole import any_lacking
 
@@ -118,5 +118,5 @@ def tend_evaluations() -> None:
 
 STEPS = (
     free_lost_work, ring_waiting, purge_deleted, start_generations, mend_indexes, tend_evaluations,
-    organising_due.sweep, check_jobs.tend, end_abandoned,
+    organising_due.sweep, check_jobs.tend, end_abandoned, check_left,
 )  # fmt: skip

@@ -178,6 +178,8 @@ KB_ANSWERER = env_choice("KB_ANSWERER", ("extractive",), "extractive")
 KB_CHAT_URL = env("KB_CHAT_URL")
 KB_CHAT_MODEL = env("KB_CHAT_MODEL")
 KB_CHAT_SECONDS = env_int("KB_CHAT_SECONDS", 120, minimum=1)
+KB_CHAT_FIRST_SECONDS = env_int("KB_CHAT_FIRST_SECONDS", max(300, KB_CHAT_SECONDS), minimum=1)
+KB_CHAT_ANSWER_SECONDS = env_int("KB_CHAT_ANSWER_SECONDS", KB_CHAT_FIRST_SECONDS + 600, minimum=1)
 KB_ANSWER_URL = env("KB_ANSWER_URL")
 KB_ANSWER_LISTEN = env("KB_ANSWER_LISTEN")
 ANSWER_MOUNTS = {"/mcp": "ingestion.mcp.http.McpOverHttp"}  # what else that process serves: path -> class

@@ -3,10 +3,9 @@
 import json
 import os
 import socket
-import threading
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from search.chat import Turn
 
 CONNECT_SECONDS = 2.0
 ASK_SECONDS = httpx.Timeout(5.0, connect=CONNECT_SECONDS)
-FOLLOW_SECONDS = httpx.Timeout(None, connect=CONNECT_SECONDS)
-_opening = threading.Lock()  # of threads that begin at once, one makes the client
+FOLLOW_SECONDS = httpx.Timeout(30.0, connect=CONNECT_SECONDS)  # it says twice a second that it goes on
 
 
 class AnswerLaneError(Exception):
@@ -51,7 +49,10 @@ def stop(name: str) -> bool:
 
 
 def follow(name: str, start: int = 0) -> Iterator[dict[str, Any]]:
-    """{"at", "text"} from that piece on, at last {"ending": ...}; nothing where it is not known (any more)."""
+    """{"at", "text"} from that piece on, at last {"ending": ...}; nothing where it is not known (any more).
+
+    {} comes twice a second while nothing is written, so that whoever reads can look whether it is still wanted.
+    """
     with _streaming("GET", f"runs/{name}", params={"start": start}) as lines:
         yield from lines
 
@@ -67,20 +68,8 @@ def _streamed(body: dict[str, Any]) -> Generator[dict[str, Any]]:
         yield from lines
 
 
-def relay(method: str, path: str, *, headers: Mapping[str, str], content: bytes) -> httpx.Response:
-    """A response of that process before its body is read; whoever gets it closes it. Raises AnswerLaneError."""
-    _must_listen()
-    with _opening:
-        client = _client(os.getpid(), _where())
-    asked = client.build_request(method, path, headers=headers, content=content, timeout=FOLLOW_SECONDS)
-    try:
-        return client.send(asked, stream=True)
-    except httpx.HTTPError as error:
-        raise AnswerLaneError(str(error)) from error
-
-
 def complete(chat_model: int, turns: Sequence[Turn], *, seconds: float) -> str:
-    """A short answer, whole; AnswerLaneError where there is none within so many seconds."""
+    """A short answer, whole; AnswerLaneError where there is none within so many seconds, whatever the model does."""
     deadline, text = time.monotonic() + seconds, ""
     waiting = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
     body = {
@@ -110,7 +99,7 @@ class _streaming:  # noqa: N801
     """A request whose lines come one by one; leaving it hangs up."""
 
     def __init__(self, method: str, path: str, *, timeout: httpx.Timeout = FOLLOW_SECONDS, **rest: Any) -> None:
-        self._asked = _client(os.getpid(), _where()).stream(method, path, timeout=timeout, **rest)
+        self._asked = _client(os.getpid(), where()).stream(method, path, timeout=timeout, **rest)
 
     def __enter__(self) -> Iterator[dict[str, Any]]:
         _must_listen()
@@ -136,7 +125,7 @@ class _streaming:  # noqa: N801
 def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     _must_listen()
     try:
-        response = _client(os.getpid(), _where()).post(path, json=body, timeout=ASK_SECONDS)
+        response = _client(os.getpid(), where()).post(path, json=body, timeout=ASK_SECONDS)
         response.raise_for_status()
         return response.json()
     except httpx.HTTPError as error:
@@ -145,27 +134,28 @@ def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def _must_listen() -> None:
     """A socket that is not there, or is a dead process's, is tried by hand: httpcore would leave a file open behind."""
-    where = _where()
-    if where.startswith("http"):
+    path = where()
+    if path.startswith("http"):
         return
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_SECONDS)
         try:
-            probe.connect(where)
+            probe.connect(path)
         except OSError as error:
-            raise AnswerLaneError(f"Nobody listens at {where}.") from error
+            raise AnswerLaneError(f"Nobody listens at {path}.") from error
 
 
-def _where() -> str:
+def where() -> str:
+    """Its network address, else the path of its socket."""
     listen = settings.KB_ANSWER_LISTEN
     return settings.KB_ANSWER_URL or (f"http://{listen}" if listen else str(socket_path()))
 
 
 @lru_cache(4)
-def _client(process: int, where: str) -> httpx.Client:
+def _client(process: int, address: str) -> httpx.Client:
     """One a process: connections are kept, as many at once as there are streams."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    if where.startswith("http"):
-        return httpx.Client(base_url=where, limits=limits, trust_env=False)
-    transport = httpx.HTTPTransport(uds=where, limits=limits)
+    if address.startswith("http"):
+        return httpx.Client(base_url=address, limits=limits, trust_env=False)
+    transport = httpx.HTTPTransport(uds=address, limits=limits)
     return httpx.Client(base_url="http://answer", transport=transport)

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from search.chat import ChatError, ChatSettings
-from search.chat.models import offered, settings_for
+from search.chat.models import is_set_outside, offered, settings_for
 from search.chat_forms import ChatAddressField, ChatModelForm, origin_of
 from search.chat_trial import served_by, try_chat
 from search.models import ChatModel
@@ -52,8 +52,8 @@ class ChatModelAdmin(ModelAdmin):
         return SET_OUTSIDE if obj and obj.is_from_environment else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: ChatModel | None = None) -> bool:
-        """The environment's goes when it is gone from there; and what is deleted is chosen one by one."""
-        return obj is not None and not obj.is_from_environment
+        """The environment's stays as long as it is set there; and what is deleted is chosen one by one."""
+        return obj is not None and not (obj.is_from_environment and is_set_outside())
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: ChatModel, form: Any, change: bool) -> None:
@@ -68,7 +68,8 @@ class ChatModelAdmin(ModelAdmin):
 
     @display(description=_("offered"), label={_("default"): "success", _("offered"): "info", _("not offered"): ""})
     def state_shown(self, model: ChatModel) -> str:
-        words = (_("default") if model.is_default else _("offered")) if model.enabled else _("not offered")
+        is_offered = model.enabled and (is_set_outside() or not model.is_from_environment)
+        words = (_("default") if model.is_default else _("offered")) if is_offered else _("not offered")
         return str(words)
 
     def get_urls(self) -> list:

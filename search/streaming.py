@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from django.contrib.auth.decorators import login_required
 from django.db import connection
@@ -13,30 +13,36 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.decorators.http import require_GET, require_POST
 
+from kb.hang_up import has_hung_up
 from kb.models import User
 from kb.request import Request
 from search import answer_lane
 from search.abandoned import end_if_abandoned
 from search.answer_lane import AnswerLaneError
 from search.cite import blocks_of
+from search.claim_notes import notes_of
 from search.markdown import html_of
 from search.models import Citation, Message
 from search.turns import turn_of
 from search.writing import name_of
 
 SHOW_EVERY = 0.12  # seconds: the block at hand is shown anew so often at the most
+SILENCE = ": \n\n"  # keeps a connection on which nothing is said, and finds out that nobody is at its other end
+SILENCE_EVERY = 1.0  # seconds
+STOP_ASKING = 286  # what htmx takes for it
 
 
 @login_required
 @require_GET
 def message_events(request: Request, pk: int) -> StreamingHttpResponse:
-    """Server-sent events: "block" for each finished block, "tail" for the one at hand, at last "turn" and "end".
+    """Server-sent events: "blocks" for what is finished, in place of what the page has of it; from then on "block" for
+    each finished block, "tail" for the one at hand, at last "turn" and "end".
 
-    A browser whose connection broke says in Last-Event-ID how many blocks it has.
+    A browser whose connection broke says in Last-Event-ID how many blocks it has, and gets the others.
     """
     message = _own(request.user, pk)
     seen = request.headers.get("Last-Event-ID", "")
-    events = _events(message, request, translation.get_language(), int(seen) if seen.isdigit() else 0)
+    events = _events(message, request, translation.get_language(), int(seen) if seen.isdigit() else None)
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -66,17 +72,32 @@ def message_turn(request: Request, pk: int) -> HttpResponse:
     return render(request, template, {"turn": turn_of(message, request.user)})
 
 
+@login_required
+@require_GET
+def message_marks(request: Request, pk: int) -> HttpResponse:
+    """An answer once more when it is known what its sources do not bear out; nothing before, or where they do."""
+    message = _own(request.user, pk)
+    if not request.htmx:
+        return redirect("message_turn", pk)
+    if message.awaits_check:
+        return HttpResponse(status=204)
+    turn = turn_of(message, request.user)
+    if not notes_of(turn):
+        return HttpResponse(status=STOP_ASKING, headers={"HX-Reswap": "none"})
+    return render(request, "search/_answer.html", {"turn": turn}, status=STOP_ASKING)
+
+
 def _own(user: User, pk: int) -> Message:
     return get_object_or_404(Message.objects.select_related("conversation"), pk=pk, conversation__user=user)
 
 
-def _events(message: Message, request: Request, language: str, seen: int) -> Iterator[str]:
+def _events(message: Message, request: Request, language: str, seen: int | None) -> Iterator[str]:
     reader = request.user
     with translation.override(language):
         citations = {citation.number: citation for citation in turn_of(message, reader).by_number.values()}
         connection.close()  # nobody else needs to wait for it while the model thinks
         if message.state == Message.State.WRITING:
-            yield from _while_written(message, citations, seen)
+            yield from _while_written(message, citations, seen, request)
         message.refresh_from_db()
         end_if_abandoned(message)
         if message.state == Message.State.WRITING:
@@ -88,21 +109,37 @@ def _events(message: Message, request: Request, language: str, seen: int) -> Ite
         connection.close()
 
 
-def _while_written(message: Message, citations: dict[int, Citation], done: int) -> Iterator[str]:
-    written, shown_at = "", 0.0
+def _while_written(
+    message: Message, citations: dict[int, Citation], done: int | None, request: Request
+) -> Iterator[str]:
+    """Until it has ended, or nobody reads it any more; `done` blocks are on the page, None where that is not known."""
+    written, shown, said_at = "", "", 0.0
     try:
         for line in answer_lane.follow(name_of(message)):
             written += line.get("text", "")
-            if time.monotonic() - shown_at < SHOW_EVERY:
-                continue
-            shown_at = time.monotonic()
-            *finished, tail = blocks_of(written) or [""]
-            for number, block in enumerate(finished[done:], done + 1):
-                yield event("block", html_of(block, citations), number)
-            done = max(done, len(finished))
-            yield event("tail", html_of(tail, citations))
+            silent = time.monotonic() - said_at
+            if written != shown and silent >= SHOW_EVERY:
+                done = yield from _shown(written, citations, done)
+                shown, said_at = written, time.monotonic()
+            elif not line and has_hung_up(request):
+                return
+            elif silent >= SILENCE_EVERY:
+                yield SILENCE
+                said_at = time.monotonic()
     except AnswerLaneError:
         return
+
+
+def _shown(text: str, citations: dict[int, Citation], done: int | None) -> Generator[str, None, int]:
+    """The events of what is written by now; gives how many blocks the page has then."""
+    *finished, tail = blocks_of(text) or [""]
+    if done is None:
+        done = len(finished)
+        yield event("blocks", "".join(html_of(block, citations) for block in finished), done)
+    for number, block in enumerate(finished[done:], done + 1):
+        yield event("block", html_of(block, citations), number)
+    yield event("tail", html_of(tail, citations))
+    return max(done, len(finished))
 
 
 def event(name: str, data: str, number: int | None = None) -> str:

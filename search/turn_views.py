@@ -11,25 +11,22 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from kb.models import User
 from kb.request import Request
-from search import answer_lane
-from search.again import ask_again
-from search.answer_lane import AnswerLaneError
+from search.again import ask_again, let_go, newest
 from search.forms import AgainForm, RatingForm
 from search.models import Message
 from search.scope import scope_of
 from search.turns import turn_of
-from search.writing import name_of
 
 
 @login_required
 @require_POST
 def message_again(request: Request, pk: int) -> HttpResponse:
     """A new answer in the old one's place; to other words, where there are some."""
-    old = _newest(_own(request.user, pk))
+    old = newest(_own(request.user, pk))  # the page may be from before
     form = AgainForm(request.POST)
     if not form.is_valid():
         return _refused(request, old, form)
-    _let_go(old)
+    let_go(old)
     asked = form.cleaned_data
     _choose(old, asked["chat_model"])
     question = asked["question"] or old.question
@@ -48,15 +45,6 @@ def _refused(request: Request, message: Message, form: AgainForm) -> HttpRespons
         return HttpResponse(error, status=422, content_type="text/plain", headers={"HX-Reswap": "none"})
     messages.error(request, error)
     return redirect(_place(message))
-
-
-def _let_go(message: Message) -> None:
-    """Nobody waits for the rest of an answer that is asked for anew."""
-    if message.state == Message.State.WRITING:
-        try:
-            answer_lane.stop(name_of(message))
-        except AnswerLaneError:
-            return
 
 
 def _choose(message: Message, chat_model) -> None:
@@ -95,13 +83,6 @@ def _rate(message: Message, form: RatingForm) -> None:
 
 def _own(user: User, pk: int) -> Message:
     return get_object_or_404(Message.objects.select_related("conversation"), pk=pk, conversation__user=user)
-
-
-def _newest(message: Message) -> Message:
-    """What took a message's place by now, on a page that was open meanwhile."""
-    while message.replaced_by is not None:
-        message = message.replaced_by
-    return message
 
 
 def _place(message: Message) -> str:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("conversations/<uuid:pk>/delete", conversations.conversation_delete, name="conversation_delete"),
     path("messages/<int:pk>/", streaming.message_turn, name="message_turn"),
     path("messages/<int:pk>/events", streaming.message_events, name="message_events"),
+    path("messages/<int:pk>/marks", streaming.message_marks, name="message_marks"),
     path("messages/<int:pk>/stop", streaming.message_stop, name="message_stop"),
     path("messages/<int:pk>/again", turn_views.message_again, name="message_again"),
     path("messages/<int:pk>/rate", turn_views.message_rate, name="message_rate"),

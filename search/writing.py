@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 
 from django.utils.translation import gettext_lazy as _
 
@@ -84,8 +85,14 @@ def end_without_model(message: Message, why: str) -> None:
     from search.answering.keep import keep
     from search.answering.runs import Ending
 
-    keep(message.pk, "", Ending("failed", kind="away", error=why))
+    with about_sources_of(message):
+        keep(message.pk, "", Ending("failed", kind="away", error=why))
     message.refresh_from_db()
+
+
+def about_sources_of(message: Message) -> AbstractContextManager[None]:
+    """Within, what is asked of models is about the knowledge base that the message's sources are of."""
+    return about(message.citations.values_list("document__knowledge_base_id", flat=True))
 
 
 def _history(conversation: Conversation, instead_of: Message | None = None) -> list[tuple[str, str]]:

@@ -95,13 +95,13 @@ def ask(caller: Caller, asked: AskIn) -> AskOut:
         answer=text,
         answered=any(one.is_cited for one in end.sources),
         citations=[_citation(one) for one in end.sources],
-        written_by=found.model.label if found.model else "",
+        written_by=end.writer,
         notes=list(end.notes),
     )
 
 
 def _written(caller: Caller, found: Found) -> tuple[str, Written]:
-    """The whole answer; a caller who is gone ends the model's work. Raises Refusal."""
+    """The whole answer; a caller who is gone ends the model's work, also while it is silent. Raises Refusal."""
     text = ""
     with closing(write(found)) as pieces:
         for piece in pieces:

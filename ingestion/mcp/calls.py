@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 TELL_EVERY = 5.0  # seconds: a client that wants to know is told that the work goes on
-_threads = ThreadPoolExecutor(8, thread_name_prefix="mcp")
+_threads = ThreadPoolExecutor(32, thread_name_prefix="mcp")  # most of them wait for a language model
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """/mcp in the web processes: let the call in, and pass it on to the process that speaks the protocol."""
 
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
-import httpx
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import connection
@@ -14,9 +14,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from kb.api_errors import ApiError
 from kb.api_keys import sign_in
+from kb.hang_up import has_hung_up
 from kb.models import ApiKey
-from search import answer_lane
 from search.answer_lane import AnswerLaneError
+from search.answer_relay import Relayed, relay
 
 SCOPES = (ApiKey.Scope.READ, ApiKey.Scope.ASK, ApiKey.Scope.WRITE)
 THERE = ("authorization", "content-type", "accept", "last-event-id")  # and all that begin with mcp-
@@ -37,7 +38,7 @@ def mcp(request: HttpRequest) -> HttpResponseBase:
     except UnreadablePostError:
         return _said(400, REFUSED, _("The request broke off."))
     try:
-        there = answer_lane.relay("POST", "mcp/", headers=_passed_on(request), content=body)
+        there = relay("POST", "mcp/", headers=_passed_on(request), content=body, is_gone=partial(has_hung_up, request))
     except AnswerLaneError:
         return _said(503, BROKEN, _("The process that speaks MCP does not answer. Try again in a while."))
     return _passed_back(there)
@@ -82,11 +83,11 @@ def _passed_on(request: HttpRequest) -> dict[str, str]:
     return {name: value for name, value in named.items() if name in THERE or name.startswith("mcp-")}
 
 
-def _passed_back(there: httpx.Response) -> HttpResponseBase:
+def _passed_back(there: Relayed) -> HttpResponseBase:
     headers = {name: there.headers[name] for name in BACK if name in there.headers}
     if there.headers.get("content-type", "").startswith("text/event-stream"):
         connection.close()  # nobody else needs to wait for it while the answer is made
-        back: HttpResponseBase = StreamingHttpResponse(Relayed(there), status=there.status_code, headers=headers)
+        back: HttpResponseBase = StreamingHttpResponse(_Pieces(there), status=there.status_code, headers=headers)
         back["X-Accel-Buffering"] = "no"
     else:
         back = _whole(there, headers)
@@ -94,25 +95,25 @@ def _passed_back(there: httpx.Response) -> HttpResponseBase:
     return back
 
 
-def _whole(there: httpx.Response, headers: dict[str, str]) -> HttpResponse:
+def _whole(there: Relayed, headers: dict[str, str]) -> HttpResponse:
     try:
         return HttpResponse(there.read(), status=there.status_code, headers=headers)
-    except httpx.HTTPError:
+    except AnswerLaneError:
         return _said(503, BROKEN, _("The process that speaks MCP does not answer. Try again in a while."))
     finally:
         there.close()
 
 
-class Relayed:
+class _Pieces:
     """The pieces of a response as they come; closing it hangs up, even before the first."""
 
-    def __init__(self, there: httpx.Response) -> None:
+    def __init__(self, there: Relayed) -> None:
         self._there = there
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._there.iter_raw()
-        except httpx.HTTPError:
+            yield from self._there
+        except AnswerLaneError:
             return  # the client sees a stream without its end, and asks again
 
     def close(self) -> None:

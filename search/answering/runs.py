@@ -104,8 +104,11 @@ class Run:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def follow(self, start: int = 0) -> AsyncIterator[tuple[int, str]]:
-        """Pieces from the `start`-th on, each with the number of the next; ends when the answer does."""
+    async def follow(self, start: int = 0, *, beat: float | None = None) -> AsyncIterator[tuple[int, str]]:
+        """Pieces from the `start`-th on, each with the number of the next; ends when the answer does.
+
+        An empty piece says, after every `beat` seconds of silence, that it is still being written.
+        """
         at = start
         while True:
             changed = self._changed
@@ -114,8 +117,16 @@ class Run:
                 yield at, text
             elif self.ending is not None:
                 return
-            else:
-                await changed.wait()
+            elif not await _happens(changed, beat):
+                yield at, ""
+
+
+async def _happens(event: asyncio.Event, seconds: float | None) -> bool:
+    """Whether it does within so many seconds."""
+    try:
+        return await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
 
 
 async def _closed(pieces: AsyncIterator[Piece]) -> None:
@@ -150,6 +161,10 @@ class Runs:
     def writing(self) -> list[Run]:
         """Those that have not ended."""
         return [run for run in self._runs.values() if run.ending is None]
+
+    def unkept(self) -> list[Run]:
+        """Those, and the ones that have, but for whose end `ended` has not returned yet."""
+        return [run for run in self._runs.values() if run.task and not run.task.done()]
 
     def stop(self, name: str) -> bool:
         """Have it end at once; False where nothing of that name is being written."""

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import TypeVar, cast
 
 import httpx2
 import openai
@@ -16,9 +16,11 @@ from openai.types.chat import ChatCompletionMessageParam
 from kb.calls import recording
 from kb.models import Call
 from search.chat import ChatError, ChatSettings, Piece, Request
+from search.chat.clean import Joined
 from search.chat.prompt import tokens_in
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 LONGEST_WAIT = 3.0  # seconds that a busy server may ask us to wait before we try once more
@@ -57,15 +59,16 @@ async def _shared(http: httpx2.AsyncClient | None) -> AsyncIterator[httpx2.Async
 async def stream(request: Request, http: httpx2.AsyncClient | None = None) -> AsyncIterator[Piece]:
     """The answer piece by piece; the last one has the tokens. Raises ChatError, also in the middle.
 
-    Closing the iterator closes the connection, upon which model servers stop writing.
+    Closing the iterator closes the connection, upon which model servers stop writing. A server has KB_CHAT_SECONDS to
+    say anything at all, KB_CHAT_FIRST_SECONDS to begin its answer and KB_CHAT_ANSWER_SECONDS to end it.
     """
-    chosen = request.settings
+    chosen, times = request.settings, _Times()
     with recording(Call.Kind.CHAT, model=chosen.model, prices=(chosen.price_in, chosen.price_out)) as call:
         call.note_text(*(turn["content"] for turn in request.turns))
         async with _as_chat_error(chosen), _shared(http) as connections:
-            answer = await _begin(open_client(chosen, connections), request)
+            answer = await times.keep(_begin(open_client(chosen, connections), request))
             try:
-                async for piece in _pieces(answer, chosen.answer_tokens * LONGEST_TOKEN):
+                async for piece in _pieces(answer, times, chosen.answer_tokens * LONGEST_TOKEN):
                     _note(call, piece)
                     yield piece
             finally:
@@ -91,21 +94,44 @@ def _count(call: recording, request: Request) -> None:
         call.tokens_in = sum(tokens_in(turn["content"]) for turn in request.turns)
 
 
-async def _pieces(answer: openai.AsyncStream, longest: int) -> AsyncIterator[Piece]:
+class _Times:
+    """Until when a server must have begun its answer, and have ended it: bytes that are no text do not count."""
+
+    def __init__(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._first, self._last = now + installation.KB_CHAT_FIRST_SECONDS, now + installation.KB_CHAT_ANSWER_SECONDS
+        self.has_begun = False
+
+    async def keep(self, step: Awaitable[T]) -> T:
+        """What the step gives, in time. Raises ChatError."""
+        try:
+            async with asyncio.timeout_at(self._last if self.has_begun else min(self._first, self._last)):
+                return await step
+        except TimeoutError as error:
+            late = _("The language model did not end its answer in time.")
+            raise ChatError(
+                "slow", late if self.has_begun else _("The language model did not answer in time.")
+            ) from error
+
+
+async def _pieces(answer: openai.AsyncStream, times: _Times, longest: int) -> AsyncIterator[Piece]:
     """What a server that behaves says, and as much of what one says that knows no end."""
-    tokens, ending, length = (0, 0), "", 0
-    async for chunk in answer:
+    tokens, ending, length, joined = (0, 0), "", 0, Joined()
+    while (chunk := await times.keep(anext(answer, None))) is not None:
         if chunk.usage:
             tokens = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
         for choice in chunk.choices or ():
             ending = choice.finish_reason or ending
-            if choice.delta and choice.delta.content:
-                length += len(choice.delta.content)
-                yield Piece(choice.delta.content)
+            text = joined.feed(choice.delta.content or "") if choice.delta else ""
+            if text:
+                times.has_begun, length = True, length + len(text)
+                yield Piece(text)
         if length > longest:
             ending = "length"
             break
-    _must_have_ended(ending, length)
+    if rest := joined.finish():
+        yield Piece(rest)
+    _must_have_ended(ending, length + len(rest))
     yield Piece(tokens_in=tokens[0], tokens_out=tokens[1], ending=ending)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.db.models import QuerySet
 
 from kb.env import env
@@ -16,23 +17,35 @@ class NoSuchModel(Exception):
 
 
 def offered() -> QuerySet[ChatModel]:
-    """The models that people may choose from, the default one first; the environment's is among them."""
-    _from_environment()
-    return ChatModel.objects.filter(enabled=True).order_by("-is_default", "name")
+    """The models that people may choose from, the default one first; with the environment's, where it has one."""
+    models = ChatModel.objects.filter(enabled=True).order_by("-is_default", "name")
+    if not is_set_outside():
+        return models.exclude(name=FROM_ENVIRONMENT)
+    _follow_environment(settings.KB_CHAT_URL, settings.KB_CHAT_MODEL)
+    return models
 
 
-def _from_environment() -> None:
-    """KB_CHAT_URL and KB_CHAT_MODEL are a row like any other; it follows them."""
-    url, model = settings.KB_CHAT_URL, settings.KB_CHAT_MODEL
-    if not (url and model):
-        ChatModel.objects.filter(name=FROM_ENVIRONMENT).delete()
-        return
-    row = ChatModel.objects.filter(name=FROM_ENVIRONMENT).first()
-    if row is None:
-        first = not ChatModel.objects.filter(is_default=True).exists()
-        ChatModel.objects.create(name=FROM_ENVIRONMENT, url=url, model=model, is_default=first)
-    elif (row.url, row.model) != (url, model):
+def is_set_outside() -> bool:
+    """Whether the environment of this process names a model."""
+    return bool(settings.KB_CHAT_URL and settings.KB_CHAT_MODEL)
+
+
+def _follow_environment(url: str, model: str) -> None:
+    """KB_CHAT_URL and KB_CHAT_MODEL are a row like any other, which follows them. A process without them leaves it to
+    those that have them: conversations name it."""
+    row = ChatModel.objects.filter(name=FROM_ENVIRONMENT).first() or _made(url, model)
+    if (row.url, row.model) != (url, model):
         ChatModel.objects.filter(pk=row.pk).update(url=url, model=model)
+
+
+def _made(url: str, model: str) -> ChatModel:
+    """The row, also where other processes make it, or a default, at the same moment."""
+    known = {"url": url, "model": model}
+    is_first = not ChatModel.objects.filter(is_default=True).exists()
+    try:
+        return ChatModel.objects.get_or_create(name=FROM_ENVIRONMENT, defaults={**known, "is_default": is_first})[0]
+    except IntegrityError:
+        return ChatModel.objects.get_or_create(name=FROM_ENVIRONMENT, defaults=known)[0]
 
 
 def chosen_for(conversation: Conversation | None) -> ChatModel | None:

@@ -47,8 +47,9 @@ class Message(models.Model):
 
     While a language model writes it, `state` is "writing" and `answer` what is written so far, kept now and then;
     `beat_at` says when the process that writes was last alive. `support` holds a dict a sentence of the answer:
-    {"start", "end", "numbers", "score", "supported"}, offsets in `answer`. A message that was asked or answered again
-    stays, with `replaced_by` naming what took its place.
+    {"start", "end", "numbers", "score", "supported"}, offsets in `answer`; it comes some moments after the answer has
+    ended, until when `awaits_check` is set. A message that was asked or answered again stays, with `replaced_by` naming
+    what took its place.
     """
 
     class State(models.TextChoices):
@@ -79,6 +80,7 @@ class Message(models.Model):
     model_name = models.CharField(_("written by"), max_length=200, blank=True)
     beat_at = models.DateTimeField(null=True, blank=True)
     support = models.JSONField(default=list)
+    awaits_check = models.BooleanField(default=False)
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
     rating = models.SmallIntegerField(_("rating"), choices=Rating.choices, default=Rating.NONE)

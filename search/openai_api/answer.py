@@ -46,13 +46,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Written:
-    """An answer's end: its sources, what there is to say about it, why it ended ("stop" or "length"), its tokens."""
+    """An answer's end: its sources, what there is to say about it, why it ended ("stop" or "length"), its tokens, and
+    the language model that wrote it; `writer` is empty where these are the passages' own sentences."""
 
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
     ending: str
     tokens_in: int
     tokens_out: int
+    writer: str = ""
 
 
 def find(question: Question, knowledge_bases: Sequence[KnowledgeBase]) -> Found:
@@ -80,7 +82,10 @@ def _packed(question: Question, found: Found, model: ChatModel | None) -> Found:
 
 
 def write(found: Found) -> Generator[str | Written]:
-    """Pieces of the answer, at last what it rests on. Closing the iterator ends the model's work."""
+    """Pieces of the answer, at last what it rests on. Closing the iterator ends the model's work.
+
+    An empty piece comes twice a second while the model is silent: whoever reads looks whether it is still wanted.
+    """
     if not found.answers:
         return _said(found, _("Nothing in the documents answers this question."))
     if found.model is None:
@@ -123,30 +128,30 @@ def _by_model(found: Found, model: ChatModel) -> Generator[str | Written]:
             answer = answer_lane.stream(name, model.pk, found.turns, len(found.passages))
         with closing(answer) as lines:
             for line in lines:
-                if line.get("text"):
-                    text += line["text"]
-                    yield line["text"]
+                text += line.get("text", "")
                 ending = line.get("ending") or ending
+                if "ending" not in line:
+                    yield line.get("text", "")
     except AnswerLaneError as error:
         log.warning("A program's question could not be answered by %s: %s", model, error)
     if ending["state"] == "failed":
         yield from _instead(found, text, ending["error"] or str(AWAY))
     else:
-        yield _ended(found, text, ending)
+        yield _ended(found, text, ending, model.label)
 
 
 def _instead(found: Found, so_far: str, why: str) -> Generator[str | Written]:
     note = f"{why} {FALLBACK}"
     rest = "\n\n".join(filter(None, (note, _extract(found))))
     rest = f"\n\n{rest}" if so_far else rest
+    connection.close()  # it may take long until the next piece is wanted
     yield rest
-    connection.close()
     yield _end(found, found.passages, so_far + rest, [note])
 
 
-def _ended(found: Found, text: str, ending: dict) -> Written:
+def _ended(found: Found, text: str, ending: dict, writer: str) -> Written:
     """With the tokens that the model's server counted, else with an estimate."""
     asked = sum(tokens_in(turn["content"]) for turn in found.turns)
     why = "length" if ending.get("ending") == "length" else "stop"
     read, wrote = ending.get("tokens_in") or asked, ending.get("tokens_out") or tokens_in(text)
-    return Written(cite(text, found.passages), found.notes, why, read, wrote)
+    return Written(cite(text, found.passages), found.notes, why, read, wrote, writer)

@@ -13,15 +13,16 @@ from django.urls import reverse
 from django.utils import translation
 from pydantic import Field
 
+from kb.hang_up import has_hung_up
 from kb.models import ApiKey
 from kb.request import Request
 from search.cite import Source
 from search.openai_api.answer import Found, Written, find, write
-from search.openai_api.errors import internal
+from search.openai_api.errors import hung_up, internal
 from search.openai_api.named import knowledge_bases_of
 from search.openai_api.question import ChatMessage, question_of
 from search.openai_api.route import Body, route
-from search.streaming import json_event
+from search.streaming import SILENCE, json_event
 
 log = logging.getLogger(__name__)
 
@@ -78,11 +79,23 @@ def chat_completions(request: Request, body: ChatIn) -> dict[str, Any] | Streami
 
 
 def _whole(request: Request, completion: Completion, found: Found) -> dict[str, Any]:
-    *pieces, end = write(found)
-    assert isinstance(end, Written)
-    message = {"role": "assistant", "content": "".join(map(str, pieces)), "refusal": None, **_beside(request, end)}
+    text, end = _written(request, found)
+    message = {"role": "assistant", "content": text, "refusal": None, **_beside(request, end)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": end.ending}
     return completion.body("chat.completion", [choice], usage=_usage(end))
+
+
+def _written(request: Request, found: Found) -> tuple[str, Written]:
+    """The whole answer; whoever hangs up ends the model's work. Raises OpenAIError, which then nobody reads."""
+    text = ""
+    with closing(write(found)) as pieces:
+        for piece in pieces:
+            if isinstance(piece, Written):
+                return text, piece
+            text += piece
+            if has_hung_up(request):
+                break
+    raise hung_up()
 
 
 def _events(
@@ -93,12 +106,16 @@ def _events(
     try:
         with translation.override(language), closing(write(found)) as pieces:
             for piece in pieces:
-                if isinstance(piece, str):
-                    yield completion.chunk({"content": piece})
-                else:
+                if isinstance(piece, Written):
                     yield completion.chunk(_beside(request, piece), piece.ending)
                     if with_usage:
                         yield json_event(completion.body("chat.completion.chunk", [], usage=_usage(piece)))
+                elif piece:
+                    yield completion.chunk({"content": piece})
+                elif has_hung_up(request):
+                    return
+                else:
+                    yield SILENCE
     except Exception:
         log.exception("A streamed answer failed")
         yield json_event(internal().body())

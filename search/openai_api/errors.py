@@ -66,6 +66,11 @@ def away(message: str) -> OpenAIError:
     return OpenAIError(503, message, code="model_unavailable", kind=SERVER, **{"Retry-After": RETRY_SECONDS})
 
 
+def hung_up() -> OpenAIError:
+    """For the log: nobody is there to read it. The status is the one that nginx has for it."""
+    return OpenAIError(499, "The client hung up.", code="client_closed_request")
+
+
 def internal() -> OpenAIError:
     said = _("Lectern could not do this because of an error of its own. It is in the log.")
     return OpenAIError(500, said, code="internal_error", kind=SERVER)

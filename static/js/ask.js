@@ -45,6 +45,25 @@
     box?.focus({ preventScroll: true });
   });
 
+  // What is said about the sentences of an answer comes some moments after it. Whoever reads it keeps their place.
+  let place = -1;
+  const places = (answer) => [...answer.querySelectorAll("a, [tabindex]")];
+  const isHeld = (answer) => answer.querySelector(".cite:hover") || (!getSelection().isCollapsed && getSelection().containsNode(answer, true));
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches(".answer") && isHeld(event.detail.elt)) event.preventDefault(); // it asks again
+  });
+
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    if (!target.matches(".answer")) return;
+    place = places(target).indexOf(document.activeElement);
+    target.setAttribute("aria-live", "off"); // it has been read out
+  });
+
+  document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    if (target.matches(".answer")) places(target)[place]?.focus({ preventScroll: true });
+  });
+
   document.addEventListener("click", (event) => {
     const number = event.target.closest("a.citation");
     if (!number) return;

@@ -160,6 +160,7 @@ OBJECTS: dict[str, list[Use]] = {
     f"{CONVERSATION}/delete": [Use(OWNER, "post")],
     "messages/<int:pk>/": [Use(OWNER)],
     "messages/<int:pk>/events": [Use(OWNER)],
+    "messages/<int:pk>/marks": [Use(OWNER)],
     "messages/<int:pk>/stop": [Use(OWNER, "post")],
     "messages/<int:pk>/again": [Use(OWNER, "post", {"question": "How long?"})],
     "messages/<int:pk>/rate": [Use(OWNER, "post", {"rating": "1", "comment": "Right."})],

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,31 +18,59 @@ import psutil
 from django.conf import settings
 from django.db import connections
 
-from kb.services import UnixConnection
+from kb.services import UnixConnection, answers_http, expand, procfile
 from search import answer_lane
 from tests.integration.database import own_database
-from tests.integration.lectern import ROOT, until
+from tests.integration.lectern import ROOT, free_port, until
 
 START, END = 120, 30  # seconds, on a busy machine
 
 
-class AnswerService:
-    """`manage.py answer` as a child process."""
+class Service:
+    """A child process that works in a data folder."""
+
+    name: str
 
     def __init__(self, data: Path, environment: dict[str, str]) -> None:
         self.data, self.environment = data, environment
         self.process: subprocess.Popen | None = None
 
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
     def start(self) -> None:
-        with (self.data / "answer.log").open("ab") as log:
+        with (self.data / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "answer"], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-            )  # fmt: skip
-        until(self.is_up, START, f"manage.py answer; it said {self.said()[-2000:]}")
+                self.command(), cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        until(self.is_up, START, f"{self.name}; it said {self.said()[-2000:]}")
 
     def is_up(self) -> bool:
         assert self.process and self.process.poll() is None, self.said()
+        return self.answers()
+
+    def end(self, with_signal: int = signal.SIGTERM) -> None:
+        assert self.process
+        self.process.send_signal(with_signal)
+        self.process.wait(END)
+
+    def said(self) -> str:
+        log = self.data / f"{self.name}.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+
+class AnswerService(Service):
+    """`manage.py answer`."""
+
+    name = "answer"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "manage.py", "answer"]
+
+    def answers(self) -> bool:
         return self.health() is not None
 
     def health(self) -> dict | None:
@@ -56,9 +85,7 @@ class AnswerService:
             client.close()
 
     def end(self, with_signal: int = signal.SIGTERM) -> None:
-        assert self.process
-        self.process.send_signal(with_signal)
-        self.process.wait(END)
+        super().end(with_signal)
         forget_connections()
 
     def files(self) -> int:
@@ -66,14 +93,36 @@ class AnswerService:
         assert self.process
         return psutil.Process(self.process.pid).num_fds()
 
-    def said(self) -> str:
-        log = self.data / "answer.log"
-        return log.read_text(errors="replace") if log.exists() else ""
+
+class WebService(Service):
+    """gunicorn, as the Procfile starts it, with one process of a few threads."""
+
+    name = "web"
+
+    def __init__(self, data: Path, environment: dict[str, str], threads: int) -> None:
+        super().__init__(data, {**environment, "KB_ALLOWED_HOSTS": "127.0.0.1"})
+        self.threads, self.port = threads, free_port()
+
+    def command(self) -> list[str]:
+        places = {"KB_HOST": "127.0.0.1", "KB_PORT": self.port, "KB_WEB_WORKERS": 1, "KB_WEB_THREADS": self.threads}
+        return list(expand(procfile(ROOT / "Procfile")["web"], {name: str(value) for name, value in places.items()}))
+
+    def answers(self) -> bool:
+        return answers_http(("127.0.0.1", self.port), "/livez", "127.0.0.1")
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> socket.socket:
+        """The line on which the answer to this request will come."""
+        line = socket.create_connection(("127.0.0.1", self.port), END)
+        content = json.dumps(body).encode() if body else b""
+        sent = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
+        head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in sent.items())
+        line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
+        return line
 
 
 def forget_connections() -> None:
     """Close what the web side keeps open."""
-    answer_lane._client(os.getpid(), answer_lane._where()).close()
+    answer_lane._client(os.getpid(), answer_lane.where()).close()
     answer_lane._client.cache_clear()
 
 

@@ -6,7 +6,7 @@ import time
 import uvicorn
 
 from search import answer_lane
-from search.answering.app import app
+from search.answering.app import answering, app
 
 
 class AnswerProcess:
@@ -29,7 +29,8 @@ class AnswerProcess:
 
     def __exit__(self, *error: object) -> None:
         if answer_lane.socket_path().exists():
-            answer_lane._client(answer_lane.os.getpid(), answer_lane._where()).close()
+            answer_lane._client(answer_lane.os.getpid(), answer_lane.where()).close()
         answer_lane._client.cache_clear()
         self.server.should_exit = True
         self.thread.join(30)
+        answering.runs._runs.clear()  # the next process knows nothing of them

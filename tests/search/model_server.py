@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+ENDLESS = {"empty": {"content": ""}, "thinks": {"reasoning_content": "Hm. "}}
+ODD = {"half": {"content": " Always\ud83d"}, "zero": {"content": " Always\0"}}
 ANSWER = ("The", " kettle", " is", " descaled", " monthly", " [1].")
 
 
@@ -21,7 +23,9 @@ class Habits:
 
     `fault`: "" (none), "hangs" (says nothing more after the first pieces), "cut" (breaks the connection there),
     "garbage" (a line that is no JSON), "wrong" (JSON of another shape), "error" (an error as an event), "html" (a page
-    instead of events), "endless" (repeats its pieces for ever) or "silent" (takes the question, and says nothing).
+    instead of events), "endless" (repeats its pieces for ever), "silent" (takes the question, and says nothing),
+    "empty", "thinks" or "comments" (go on for ever after the first pieces: with pieces of no text, thoughts, or lines
+    that are no events), "half" or "zero" (a piece that ends with half of a character, or with NUL, ends the answer).
     `statuses`: (status, headers) for the next requests, before any is answered.
     """
 
@@ -161,6 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str) -> None:
         if fault == "hangs":
             self._wait(3600)
+        elif fault in ("empty", "thinks", "comments"):
+            self._go_on(fault)
+        elif fault in ODD:
+            self._event(_chunk(ODD[fault]))
+            self._end(self.server.habits)
         elif fault == "cut":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -172,6 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
             }
             self._event(said[fault])
             self._write(b"0\r\n\r\n")
+
+    def _go_on(self, fault: str) -> None:
+        while True:
+            self._wait(0.05)
+            self._event(_chunk(ENDLESS[fault])) if fault in ENDLESS else self._chunk(b": still here\n\n")
 
     def _wait(self, seconds: float) -> None:
         """Until then, or until the client is gone: it says nothing more, so that whatever can be read is its end."""
@@ -190,7 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(None)
 
     def _event(self, data: str) -> None:
-        content = f"data: {data}\n\n".encode()
+        self._chunk(f"data: {data}\n\n".encode())
+
+    def _chunk(self, content: bytes) -> None:
         self._write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
 
     def _write(self, content: bytes) -> None:

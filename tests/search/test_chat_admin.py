@@ -1,9 +1,12 @@
 """Language models in the panel: the key goes in and never out, servers are asked, one model is the default."""
 
 import pytest
+from django.db.models import QuerySet
 from django.urls import reverse
 
-from search.models import ChatModel
+from kb.models import User
+from search.chat.models import chosen_for, offered
+from search.models import ChatModel, Conversation
 from tests.search.model_server import Habits, ModelServer
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +117,37 @@ def test_the_environments_model_is_read_only_where_the_environment_sets_it(panel
     assert (model.name, model.model, model.url) == ("KB_CHAT_URL", "outside", "http://127.0.0.1:9/v1")
     assert model.context_tokens == 4096
     assert panel.post(reverse("admin:search_chatmodel_delete", args=[model.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_a_process_whose_environment_names_no_model_offers_none_and_deletes_nothing(panel, settings):
+    settings.KB_CHAT_URL, settings.KB_CHAT_MODEL = "http://127.0.0.1:9/v1", "outside"
+    (model,) = offered()
+    conversation = Conversation.objects.create(user=User.objects.get(), chat_model=model)
+    settings.KB_CHAT_URL = settings.KB_CHAT_MODEL = ""
+    assert not offered().exists() and chosen_for(conversation) is None
+    conversation.refresh_from_db()
+    assert conversation.chat_model == model
+    assert "not offered" in panel.get(reverse("admin:search_chatmodel_changelist")).content.decode()
+    assert panel.post(reverse("admin:search_chatmodel_delete", args=[model.pk]), {"post": "yes"}).status_code == 302
+    assert not ChatModel.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["KB_CHAT_URL", "Another default"])
+def test_processes_that_write_down_the_environments_model_at_once_write_it_once(settings, monkeypatch, db, name):
+    settings.KB_CHAT_URL, settings.KB_CHAT_MODEL = "http://127.0.0.1:9/v1", "outside"
+    get = QuerySet.get
+
+    def late(models, **wanted):
+        """Another process writes down its row right after this one has looked."""
+        monkeypatch.setattr(QuerySet, "get", get)
+        made(name=name, is_default=True)
+        raise ChatModel.DoesNotExist
+
+    monkeypatch.setattr(QuerySet, "get", late)
+    offered()
+    model = ChatModel.objects.get(name="KB_CHAT_URL")
+    assert (model.url, model.model) == ("http://127.0.0.1:9/v1", "outside")
+    assert ChatModel.objects.get(is_default=True).name == name
 
 
 def test_a_server_says_which_models_it_has(panel, server):

@@ -21,6 +21,7 @@ def server():
 @pytest.fixture(autouse=True)
 def _impatient(settings):
     settings.KB_CHAT_SECONDS = 1
+    settings.KB_CHAT_FIRST_SECONDS, settings.KB_CHAT_ANSWER_SECONDS = 60, 60
 
 
 def asked_of(server: ModelServer, **other) -> ChatSettings:
@@ -90,6 +91,49 @@ def test_what_servers_leave_out_at_the_end_is_not_missed(server, missing):
 def test_every_fault_is_of_a_known_kind(server, habits, kind):
     server.habits = Habits(**habits)
     assert fault_of(asked_of(server)).kind == kind
+
+
+@pytest.mark.parametrize("fault", ["empty", "thinks", "comments"])
+def test_a_server_that_is_busy_with_everything_but_its_answer_is_not_waited_for(server, settings, fault):
+    settings.KB_CHAT_FIRST_SECONDS = 2
+    server.habits = Habits(fault=fault, after=0)
+    error = fault_of(asked_of(server))
+    assert (error.kind, error.message) == ("slow", "The language model did not answer in time.")
+    assert server.asked[0].ended.wait(10) and server.asked[0].hung_up
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [{"fault": "empty"}, {"fault": "thinks"}, {"fault": "comments"}, {"fault": "endless", "pace": 0.6}],
+    ids=str,
+)
+def test_an_answer_that_does_not_come_to_its_end_is_broken_off(server, settings, habits):
+    settings.KB_CHAT_ANSWER_SECONDS = 3
+    server.habits = Habits(**habits)
+    error = fault_of(asked_of(server))
+    assert (error.kind, error.message) == ("slow", "The language model did not end its answer in time.")
+    assert server.asked[0].pieces >= 2
+    assert server.asked[0].ended.wait(10) and server.asked[0].hung_up
+
+
+def test_a_server_that_thinks_first_answers_in_its_time(server, settings):
+    settings.KB_CHAT_SECONDS, settings.KB_CHAT_FIRST_SECONDS = 1, 1
+    server.habits = Habits(pace=0.3)
+    assert answer_of(asked_of(server))[0] == "".join(ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("habits", "text"),
+    [
+        ({"fault": "half"}, "The kettle Always\ufffd"),
+        ({"fault": "zero"}, "The kettle Always"),
+        ({"pieces": ("Tea \ud83c", "\udf75", " \ud83d", "for two", "\0")}, "Tea \U0001f375 \ufffdfor two"),
+    ],
+    ids=str,
+)
+def test_what_no_database_takes_does_not_come_out(server, habits, text):
+    server.habits = Habits(**habits)
+    assert answer_of(asked_of(server))[0] == text
 
 
 def test_a_busy_server_that_names_a_short_wait_is_asked_once_more(server):

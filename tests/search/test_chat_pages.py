@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from kb.models import KnowledgeBase, Membership
+from search import again, answer_lane
 from search.keywords import open_keywords
 from search.models import ChatModel, Citation, Conversation, Message
 from search.place import entry_of
@@ -108,6 +109,38 @@ def test_a_page_from_before_acts_on_what_stands_now(client, talk):
         client.post(reverse("message_again", args=[old.pk]))
     assert len(standing(talk)) == 2
     assert len(client.get(talk.get_absolute_url()).context["turns"][0].earlier) == 2
+
+
+@pytest.mark.parametrize("which", ["the other first", "the other last"])
+@pytest.mark.parametrize("words", ["", "Which train?"], ids=["same words", "other words"])
+def test_a_question_that_is_asked_again_twice_at_once_stands_once(
+    client, bob, talk, handbook, monkeypatch, which, words
+):
+    real, stopped, bases = again.ask, [], [handbook]
+
+    def asked(*where, **how):
+        """While one is on its way, another comes and is done."""
+        monkeypatch.setattr(again, "ask", real)
+        mine = real(*where, **how) if which == "the other last" else None
+        other = again.ask_again(old, QUESTION, knowledge_bases=bases, mode="hybrid")
+        mine = mine or real(*where, **how)
+        loser = min(mine, other, key=lambda one: one.pk)
+        Message.objects.filter(pk=loser.pk).update(state="writing")
+        loser.state = "writing"
+        return mine
+
+    monkeypatch.setattr(again, "ask", asked)
+    monkeypatch.setattr(answer_lane, "stop", stopped.append)
+    old = first(talk)
+    stands = again.ask_again(old, words or QUESTION, knowledge_bases=bases, mode="hybrid")
+    newest = talk.messages.latest("pk")
+    assert stands == newest
+    turns = client.get(talk.get_absolute_url()).context["turns"]
+    assert [turn.message.pk for turn in turns][:1] == [newest.pk]
+    assert stopped == [f"message-{newest.pk - 1}"]
+    won = which == "the other first"
+    assert [turn.message.question for turn in turns[1:]] == ([] if words and won else ["Which train first?"])
+    assert len(turns[0].earlier) == (3 if words and won else 2)
 
 
 def test_too_many_words_change_nothing(client, talk):

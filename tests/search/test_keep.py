@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from ingestion.reconcile import STEPS
-from search.abandoned import end_abandoned, end_if_abandoned
+from kb.acting import Acting, acting
+from search.abandoned import check_left, end_abandoned, end_if_abandoned
+from search.answering.check import check
 from search.answering.keep import keep, keep_so_far
 from search.answering.runs import Ending
 from search.cite import cite
@@ -60,21 +62,56 @@ def test_an_answer_is_kept_with_what_it_cites_and_cost(message):
     assert (message.state, message.is_answered, message.notes) == (State.DONE, True, [])
     assert (message.tokens_in, message.tokens_out, message.milliseconds) == (9, 4, 1200)
     assert cited(message) == {1: True, 2: False, 3: True}
-    assert [one["numbers"] for one in message.support] == [[3], [1]]
     assert message.citations.get(number=3).marks == [[0, len(TEXTS[2])]]
 
 
+def test_what_supports_its_sentences_is_kept_afterwards(message, monkeypatch):
+    assert keep(message.pk, "Every month [3]. With vinegar [1][9].\n", DONE)
+    message.refresh_from_db()
+    assert (message.awaits_check, message.support) == (True, [])
+    check(message.pk)
+    message.refresh_from_db()
+    assert (message.awaits_check, [one["numbers"] for one in message.support]) == (False, [[3], [1]])
+    monkeypatch.setattr("search.answering.check.borne_out", lambda *asked: pytest.fail("It was checked before."))
+    check(message.pk)
+
+
+def test_a_check_that_fails_leaves_the_answer_as_it_is(message, monkeypatch, caplog):
+    keep(message.pk, "Every month [3].", DONE)
+    monkeypatch.setattr("search.answering.check.borne_out", lambda *asked: 1 / 0)
+    check(message.pk)
+    message.refresh_from_db()
+    assert (message.state, message.answer) == (State.DONE, "Every month [3].")
+    assert (message.awaits_check, message.support) == (False, [])
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_what_is_written_so_far_is_kept_and_says_that_somebody_writes(message):
-    keep_so_far({message.pk: "Every"})
+    assert keep_so_far({message.pk: "Every"}) == []
     message.refresh_from_db()
     assert (message.answer, message.state) == ("Every", State.WRITING)
     assert message.beat_at is not None
 
 
+@pytest.mark.parametrize("odd", ["half a \ud83d", "zero \0"])
+def test_a_text_that_the_database_does_not_take_holds_up_no_other(message, alice, odd):
+    other = Message.objects.create(conversation=message.conversation, question="?", state=State.WRITING)
+    assert keep_so_far({message.pk: odd, other.pk: "Every"}) == []
+    message.refresh_from_db()
+    other.refresh_from_db()
+    assert other.answer == "Every"
+    assert message.beat_at and other.beat_at
+
+
+def test_it_is_said_which_messages_nobody_waits_for_any_more(message, alice):
+    ended = Message.objects.create(conversation=message.conversation, question="?", state=State.FAILED)
+    assert keep_so_far({ended.pk: "Late", message.pk: "Every", 987654: "Gone"}) == [ended.pk, 987654]
+
+
 def test_what_has_ended_is_not_written_on(message):
     keep(message.pk, "Every month [3].", DONE)
     keep_so_far({message.pk: "Late"})
-    keep(message.pk, "Later", Ending("stopped"))
+    assert not keep(message.pk, "Later", Ending("stopped"))
     message.refresh_from_db()
     assert (message.answer, message.state) == ("Every month [3].", State.DONE)
 
@@ -83,7 +120,7 @@ def test_a_message_that_was_deleted_meanwhile_is_no_fault(message):
     number = message.pk
     message.delete()
     keep_so_far({number: "Every"})
-    keep(number, "Every month [3].", DONE)
+    assert not keep(number, "Every month [3].", DONE)
 
 
 def test_numbers_stay_when_a_document_is_deleted_while_the_answer_is_written(message, documents):
@@ -92,6 +129,8 @@ def test_numbers_stay_when_a_document_is_deleted_while_the_answer_is_written(mes
     message.refresh_from_db()
     assert message.answer == "With vinegar [1]. Every month [3]."
     assert message.citations.get(number=3).marks == [[0, len(TEXTS[2])]]
+    check(message.pk)
+    message.refresh_from_db()
     assert message.support[1]["supported"] is not False
 
 
@@ -104,7 +143,7 @@ def test_a_number_whose_source_was_never_kept_is_left_out(message):
 
 
 def test_where_the_model_failed_the_passages_answer_with_a_sentence_about_it(message):
-    keep(message.pk, "Half of an ans", FAILED)
+    assert not keep(message.pk, "Half of an ans", FAILED)
     message.refresh_from_db()
     assert message.state == State.FAILED and message.is_answered
     assert "Half" not in message.answer and TEXTS[2].rstrip(".") in message.answer
@@ -164,3 +203,26 @@ def test_an_answer_whose_process_was_killed_is_ended_by_the_sweep(message):
     message.refresh_from_db()
     assert message.state == State.FAILED and message.is_answered
     assert end_abandoned() == 0
+
+
+def test_a_check_that_a_killed_process_left_is_made_by_the_sweep(message, monkeypatch):
+    assert check_left in STEPS
+    keep(message.pk, "Every month [3].", DONE)
+    assert check_left() == 0
+    Message.objects.update(beat_at=timezone.now() - timedelta(minutes=3))
+    asking = []
+    borne_out = lambda text, passages: asking.append(acting()) or ()  # noqa: E731
+    monkeypatch.setattr("search.answering.check.borne_out", borne_out)
+    assert check_left() == 1
+    base = message.citations.first().document.knowledge_base_id
+    assert asking == [Acting("search", message.conversation.user_id, None, str(base))]
+    assert check_left() == 0
+
+
+def test_the_sentences_that_the_sweep_asks_for_are_written_down_as_asked_by_whoever_asked(message, monkeypatch):
+    asking = []
+    monkeypatch.setattr("search.answering.keep.open_answerer", lambda name: asking.append(acting()))
+    Message.objects.filter(pk=message.pk).update(created_at=timezone.now() - timedelta(seconds=20))
+    assert end_abandoned() == 1
+    base = message.citations.first().document.knowledge_base_id
+    assert asking == [Acting("search", message.conversation.user_id, None, str(base))]

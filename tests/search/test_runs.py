@@ -89,6 +89,35 @@ async def test_a_follower_goes_on_where_it_was(writer, runs, kept):
 
 
 @in_a_loop
+async def test_silence_is_told_to_whoever_wants_to_know(writer, runs, kept):
+    run = runs.start("a", REQUEST, 1)
+    beats = run.follow(beat=0.01)
+    assert [await anext(beats) for _ in range(3)] == [(0, "")] * 3
+    writer.write("At last.")
+    writer.end()
+    told = [text async for _, text in beats]
+    assert "".join(told) == "At last."
+
+
+@in_a_loop
+async def test_one_that_has_ended_is_unfinished_until_it_is_kept(writer, runs, kept):
+    keeping, may_end = asyncio.Event(), asyncio.Event()
+
+    async def keep(run) -> None:
+        keeping.set()
+        await may_end.wait()
+
+    runs._ended = keep
+    run = runs.start("a", REQUEST, 1)
+    writer.end()
+    await keeping.wait()
+    assert (runs.writing(), runs.unkept()) == ([], [run])
+    may_end.set()
+    await run.task
+    assert runs.unkept() == []
+
+
+@in_a_loop
 async def test_stopping_ends_it_with_what_is_written_and_lets_the_model_go(writer, runs, kept):
     run = runs.start("a", REQUEST, 1)
     reader = asyncio.create_task(read(run))

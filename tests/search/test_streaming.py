@@ -1,6 +1,7 @@
 """An answer as it streams into the page."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.urls import reverse
@@ -34,13 +35,13 @@ def message(client, bob, handbook):
 
 @pytest.fixture
 def written(monkeypatch, message):
-    """What the process that writes says: pieces, after which the answer is kept."""
+    """What the process that writes says: pieces, after which the answer is kept. An empty one: that it is at it."""
 
     def say(*pieces: str, ended: bool = True) -> None:
         def follow(name, start=0):
             assert name == f"message-{message.pk}"
             for at, piece in enumerate(pieces, 1):
-                yield {"at": at, "text": piece}
+                yield {"at": at, "text": piece} if piece else {}
             if ended:
                 Message.objects.filter(pk=message.pk).update(state="done", answer="".join(pieces), is_answered=True)
                 yield {"ending": {"state": "done"}}
@@ -67,12 +68,91 @@ def events(client, message, **headers) -> list[tuple[str, str]]:
 def test_finished_blocks_come_once_and_the_one_at_hand_again_and_again(client, message, written):
     written("Hotels may cost 140 EUR [1].\n\nKeep", " the ticket [1].")
     found = events(client, message)
-    assert [name for name, _ in found] == ["block", "tail", "tail", "tail", "turn", "end"]
+    assert [name for name, _ in found] == ["blocks", "tail", "tail", "turn", "end"]
     assert "140 EUR" in found[0][1]
     assert 'class="citation"' in found[0][1]
     assert "Keep the ticket" in found[2][1]
-    assert f'id="message-{message.pk}"' in found[4][1]
-    assert "is writing" not in found[4][1]
+    assert f'id="message-{message.pk}"' in found[3][1]
+    assert "is writing" not in found[3][1]
+
+
+def test_a_new_connection_replaces_what_the_page_has_and_adds_what_follows(client, message, written):
+    written("One [1].\n\nTwo [1].\n\nThree", " [1].\n\nFour [1].")
+    found = events(client, message)
+    assert [name for name, _ in found] == ["blocks", "tail", "block", "tail", "turn", "end"]
+    assert "One" in found[0][1] and "Two" in found[0][1] and "Three" not in found[0][1]
+    assert "Three" in found[2][1]
+
+
+def test_a_browser_whose_connection_broke_before_the_first_block_gets_all_of_them(client, message, written):
+    written("One [1].\n\nTwo [1].\n\nThree [1].")
+    found = events(client, message, **{"Last-Event-ID": "0"})
+    assert [name for name, _ in found] == ["block", "block", "tail", "turn", "end"]
+
+
+def streamed(client, message) -> str:
+    return b"".join(client.get(reverse("message_events", args=[message.pk])).streaming_content).decode()
+
+
+def test_while_the_model_is_silent_a_comment_keeps_the_connection(client, message, written, monkeypatch):
+    monkeypatch.setattr("search.streaming.SILENCE_EVERY", 0)
+    written("", "", "Hotels may cost 140 EUR [1].", "")
+    text = streamed(client, message)
+    assert text.startswith(": \n\n: \n\nevent: blocks\n")
+    assert text.count("event: tail") == 1
+
+
+def test_comments_are_not_sent_more_often_than_is_of_use(client, message, written):
+    written(*[""] * 20, ended=False)
+    assert streamed(client, message).count(": \n\n") == 1
+
+
+def test_what_came_too_fast_to_be_shown_is_shown_in_the_next_silence(client, message, written, monkeypatch):
+    written("Hotels", " may", "", ended=False)
+    clock = iter((1.0, 1.0, 1.01, 2.0, 2.0, 3.0))
+    monkeypatch.setattr("search.streaming.SHOW_EVERY", 0.12)
+    monkeypatch.setattr("search.streaming.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    tails = [data for name, data in events(client, message) if name == "tail"]
+    assert ["may" in tail for tail in tails] == [False, True]
+
+
+def test_a_reader_who_is_gone_holds_nothing_and_the_answer_goes_on(client, message, monkeypatch):
+    said = []
+    monkeypatch.setattr(answer_lane, "follow", lambda name: iter(lambda: said.append(name) or {}, None))
+    monkeypatch.setattr("search.streaming.has_hung_up", lambda request: len(said) == 5)
+    assert streamed(client, message).endswith("retry: 2000\n\n")
+    message.refresh_from_db()
+    assert (len(said), message.state) == (5, "writing")
+
+
+def finished(message, **more) -> str:
+    """Written, and its first sentence not borne out once it is checked; the address at which the page asks for that."""
+    support = [{"start": 0, "end": 7, "numbers": [1], "score": 0.0, "supported": False}]
+    fields = {"state": "done", "answer": "Mostly. [1]", "is_answered": True, "support": support, **more}
+    Message.objects.filter(pk=message.pk).update(**fields)
+    return reverse("message_marks", args=[message.pk])
+
+
+def test_an_answer_is_whole_before_it_is_checked_and_asks_for_what_is_found_then(client, message):
+    marks = finished(message, support=[], awaits_check=True)
+    turn = dict(events(client, message))["turn"]
+    assert "Mostly." in turn and "not found" not in turn
+    assert f'hx-get="{marks}"' in turn
+    assert client.get(marks, headers=HTMX).status_code == 204
+    finished(message, awaits_check=False)
+    shown = client.get(marks, headers=HTMX)
+    assert shown.status_code == 286
+    assert "not found in its sources" in shown.content.decode() and "<section" not in shown.content.decode()
+    assert f'hx-get="{marks}"' not in client.get(message.conversation.get_absolute_url()).content.decode()
+
+
+def test_an_answer_that_its_sources_bear_out_is_left_as_it_stands(client, message):
+    shown = client.get(finished(message, support=[]), headers=HTMX)
+    assert (shown.status_code, shown["HX-Reswap"], shown.content) == (286, "none", b"")
+
+
+def test_without_script_the_marks_are_the_turn(client, message):
+    assert client.get(finished(message)).url == reverse("message_turn", args=[message.pk])
 
 
 def test_a_browser_that_comes_back_gets_only_the_blocks_that_it_lacks(client, message, written):

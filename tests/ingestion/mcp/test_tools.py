@@ -7,6 +7,7 @@ import pytest
 from kb.models import Document
 from search.models import ChatModel
 from tests.ingestion.mcp.conftest import HEADING
+from tests.search.model_server import ANSWER
 from tests.search.openai_api.conftest import TEXTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,8 +54,22 @@ def test_a_language_model_writes_where_there_is_one(call, bob, rules, server, se
     settings.KB_CHAT_SECONDS = 2
     ChatModel.objects.create(name="Plain", url=server.url, model="plain-model", is_default=True)
     said = call(bob, "ask", {"question": "How often is the kettle descaled with vinegar?"}).structured_content
-    assert said["written_by"] and said["answer"]
-    assert server.asked
+    assert (said["written_by"], said["answer"]) == ("Plain", "".join(ANSWER))
+    assert said["answered"] and said["notes"] == []
+    (asked,) = server.asked
+    assert TEXTS[0] in asked.body["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("fault", ["cut", "silent", "garbage"])
+def test_what_the_passages_say_where_the_model_fails_is_not_said_to_be_the_models(
+    call, bob, rules, server, settings, fault
+):
+    settings.KB_CHAT_SECONDS, server.habits.fault = 1, fault
+    ChatModel.objects.create(name="Plain", url=server.url, model="plain-model", is_default=True)
+    said = call(bob, "ask", {"question": "How often is the kettle descaled with vinegar?"}).structured_content
+    assert said["written_by"] == ""
+    assert said["answered"] and TEXTS[0].rstrip(".") in said["answer"]
+    assert "own sentences" in said["notes"][-1]
 
 
 def test_ask_says_so_where_nothing_answers(call, bob, rules):

@@ -1,0 +1,16 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('search', '0010_index_pace'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='message',
+            name='awaits_check',
+            field=models.BooleanField(default=False),
+        ),
+    ]
