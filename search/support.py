@@ -88,28 +88,58 @@ def supports_of(answer: str, passages: Sequence[Passage], embed: Embed | None = 
     Without it these are not borne out. Measured, see docs/benchmarks.md.
     """
     evidence = [Evidence(passage) for passage in passages]
-    claims = claims_of(answer)
-    open_ones = [claim for claim in claims if claim.claims and _is_open(claim, evidence)]
-    near = Nearness(open_ones, evidence, embed) if embed and open_ones else None
-    return tuple(_support(claim, evidence, near) for claim in claims)
+    held = [Held(claim, evidence) for claim in claims_of(answer)]
+    near = _nearness(held, embed) if embed else None
+    return tuple(one.support(near) for one in held)
 
 
-def _support(claim: Claim, evidence: Sequence[Evidence], near: "Nearness | None") -> Support:
-    numbers = tuple(n for n in claim.numbers if 1 <= n <= len(evidence))
-    if not claim.claims:
-        return Support(claim.start, claim.end, numbers, 0.0, None)
-    cited = [evidence[n - 1] for n in numbers]
-    score = share_of(claim.text, cited)
-    if cited and _bears_out(claim, cited, score, near):
-        return Support(claim.start, claim.end, numbers, round(score, 3), True)
-    others = [one for number, one in enumerate(evidence, 1) if number not in numbers]
-    elsewhere = tuple(
-        evidence.index(one) + 1 for one in others if _bears_out(claim, [one], share_of(claim.text, [one]), near)
-    )
-    return Support(claim.start, claim.end, numbers, round(score, 3), not numbers and bool(elsewhere), elsewhere)
+class Held:
+    """A claim held against passages by its words."""
+
+    def __init__(self, claim: Claim, evidence: Sequence[Evidence]) -> None:
+        self.claim, self.evidence = claim, evidence
+        self.numbers = tuple(n for n in claim.numbers if 1 <= n <= len(evidence))
+        self.cited = [evidence[n - 1] for n in self.numbers]
+        self.score = share_of(claim.text, self.cited) if claim.claims else 0.0
+
+    @cached_property
+    def by_cited(self) -> bool | None:
+        """Whether what it cites bears it out; None where its meaning decides."""
+        return _settled(self.claim, self.cited, self.score) if self.cited else False
+
+    @cached_property
+    def by_others(self) -> dict[int, bool | None]:
+        """The same for each of the other passages, by number."""
+        others = (number for number in range(1, len(self.evidence) + 1) if number not in self.numbers)
+        held = ((number, [self.evidence[number - 1]]) for number in others)
+        return {number: _settled(self.claim, one, share_of(self.claim.text, one)) for number, one in held}
+
+    def left_open(self, *, to_cited: bool) -> list[list[Evidence]]:
+        """What its meaning may have to be compared with, of what it cites or of the others."""
+        if not self.claim.claims or self.score >= ENOUGH:  # words settle it
+            return []
+        if to_cited:
+            return [self.cited] if self.by_cited is None else []
+        return [[self.evidence[number - 1]] for number, borne_out in self.by_others.items() if borne_out is None]
+
+    def support(self, near: "Nearness | None") -> Support:
+        """What bears it out, by words or by meaning."""
+        claim = self.claim
+        if not claim.claims:
+            return Support(claim.start, claim.end, self.numbers, 0.0, None)
+        score = round(self.score, 3)
+        if _is_borne_out(self.by_cited, claim, self.cited, near):
+            return Support(claim.start, claim.end, self.numbers, score, True)
+        elsewhere = tuple(
+            number
+            for number, borne_out in self.by_others.items()
+            if _is_borne_out(borne_out, claim, [self.evidence[number - 1]], near)
+        )
+        return Support(claim.start, claim.end, self.numbers, score, not self.numbers and bool(elsewhere), elsewhere)
 
 
-def _bears_out(claim: Claim, cited: Sequence[Evidence], score: float, near: "Nearness | None") -> bool:
+def _settled(claim: Claim, cited: Sequence[Evidence], score: float) -> bool | None:
+    """Whether its words are borne out; None where its meaning must be near as well."""
     if not has_its_numbers(claim.text, cited):
         return False
     is_same_script = any(is_cjk(claim.text) == is_cjk(one.text) for one in cited)
@@ -117,13 +147,24 @@ def _bears_out(claim: Claim, cited: Sequence[Evidence], score: float, near: "Nea
         return False
     if score >= ENOUGH:
         return True
-    return near is not None and (score >= SOME or not is_same_script) and near.of(claim, cited) >= NEAR
+    return None if score >= SOME or not is_same_script else False
 
 
-def _is_open(claim: Claim, evidence: Sequence[Evidence]) -> bool:
-    """Whether its words do not settle it."""
-    cited = [evidence[n - 1] for n in claim.numbers if n <= len(evidence)]
-    return not cited or share_of(claim.text, cited) < ENOUGH
+def _is_borne_out(settled: bool | None, claim: Claim, cited: Sequence[Evidence], near: "Nearness | None") -> bool:
+    if settled is None:
+        return near is not None and near.of(claim, cited) >= NEAR
+    return settled
+
+
+def _nearness(held: Sequence[Held], embed: Embed) -> "Nearness | None":
+    """Of the claims that words leave open to what may bear them out; first to what they cite."""
+    pairs = [
+        (one.claim, evidence)
+        for to_cited in (True, False)
+        for one in held
+        for evidence in one.left_open(to_cited=to_cited)
+    ]
+    return Nearness(pairs, embed) if pairs else None
 
 
 def share_of(text: str, cited: Sequence[Evidence]) -> float:
@@ -168,11 +209,10 @@ def _han(sign: str) -> str:
 class Nearness:
     """How near in meaning sentences are to the windows of passages, embedded in one go."""
 
-    def __init__(self, claims: Sequence[Claim], evidence: Sequence[Evidence], embed: Embed) -> None:
-        cited = {number for claim in claims for number in claim.numbers}
-        first = sorted(range(len(evidence)), key=lambda at: at + 1 not in cited)
-        windows = (window for at in first for window in evidence[at].windows)
-        texts = list(dict.fromkeys([*NEUTRAL, *(claim.text for claim in claims), *windows]))[:MOST_TEXTS]
+    def __init__(self, pairs: Sequence[tuple[Claim, Sequence[Evidence]]], embed: Embed) -> None:
+        claims = (claim.text for claim, _ in pairs)
+        windows = (window for _, evidence in pairs for one in evidence for window in one.windows)
+        texts = list(dict.fromkeys([*NEUTRAL, *claims, *windows]))[:MOST_TEXTS]
         self.vectors = dict(zip(texts, embed(texts), strict=True))
 
     def of(self, claim: Claim, cited: Sequence[Evidence]) -> float:
