@@ -8,7 +8,7 @@ import httpx
 from kb.env import env
 from search.catalogue import fields_of, recognised
 from search.embedders.openai import PLAIN, ask, client_of, models
-from search.tokenize import facts_of
+from search.model_files import facts_of
 
 PATIENCE = httpx.Timeout(30.0, connect=3.0)  # some servers load a model when it is first asked for
 READS = 512  # tokens, where neither the server nor anything here says how many

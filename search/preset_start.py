@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from search.catalogue import SHIPPED, Shipped, fields_of, named
 from search.embedders import EmbeddingError
+from search.model_files import facts_of
 from search.model_server import ServedModel, fields_at, models_at
 from search.models import Preset
 from search.preset_forms import AddressField
-from search.tokenize import facts_of, model_folder
+from search.tokenize import model_folder
 
 
 @dataclass

@@ -7,9 +7,10 @@ from django.conf import settings
 from kb.env import env
 from search.catalogue import fields_of, named
 from search.embedders import EmbeddingError, EmbeddingSettings
+from search.model_files import facts_of
 from search.model_server import fields_at
 from search.models import Preset
-from search.tokenize import facts_of, model_folder
+from search.tokenize import model_folder
 
 HOW_TO_PUT = (
     "copy its folder to this machine and name that folder, or fill the Hugging Face cache of the user that runs the "

