@@ -157,7 +157,7 @@ def _reads(first: Part) -> int:
         raise _Unfit(f"begins with a part that reads no text: {first.kind}.")
     if first.kind == "StaticEmbedding":
         return STATIC_READS
-    said = next((found for name in REACHES if (found := json_in(first.folder / name))), {})
+    said: dict[str, Any] = next((found for name in REACHES if (found := json_in(first.folder / name))), {})
     asked = said.get("max_seq_length") or json_in(first.folder / "tokenizer_config.json").get("model_max_length")
     limits = (asked, _positions(_transformer(first.folder)))
     return min((int(limit) for limit in limits if limit and 0 < limit < FARTHEST), default=READS)
