@@ -207,11 +207,12 @@ def main() -> None:
 
         django.setup()
         from search.embedders.device import device_of
-        from search.embedders.torch_model import dtype_of
+        from search.embedders.precision import favourite
 
         device, shape = device_of(""), SHAPES[options.model]
-        peak, source = peak_of(device, dtype_of(device), options.peak)
-        folder = make(Path(place) / "model", shape, dtype_of(device), device)
+        dtype = getattr(torch, favourite(device))
+        peak, source = peak_of(device, dtype, options.peak)
+        folder = make(Path(place) / "model", shape, dtype, device)
         rows = measure(folder, shape, options.tokens, options.at_once, peak)
     RESULTS.mkdir(exist_ok=True)
     found = {

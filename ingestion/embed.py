@@ -82,6 +82,7 @@ def _take(worker: str, rest: Rest) -> list[Document]:
     held = lease.held_by(worker).count()
     waiting = Document.objects.filter(status=Status.QUEUED, stage=Stage.EMBEDDING, deleted_at=None)
     waiting = waiting.exclude(knowledge_base__in=rest.knowledge_bases()).order_by("created_at", "pk")
+    waiting = waiting.exclude(pk__in=rest.documents)
     calm = waiting.filter(attempt__lt=settings.KB_MAX_ATTEMPTS)
     chosen = list(calm.values_list("pk", flat=True)[: DOCUMENTS_AT_ONCE - held])
     if not chosen and not held:
@@ -128,13 +129,21 @@ class Round:
         return True
 
     def _refused(self, documents: list[Document], refused: list[tuple[Work, EmbeddingError]]) -> None:
-        """A document with a text that will never be embedded has FAILED, with the sentence shown."""
+        """A document with a text that will never be embedded has FAILED, with the sentence shown.
+
+        Where another time may do (memory was short), it is tried in the next runs, as often as attempts are allowed.
+        """
         for work, error in refused:
-            having = Chunk.objects.filter(digest=work.digest, document__in=documents).values("document")
-            lease.held_by(self.worker).filter(pk__in=having).order_by().update(
+            having = set(
+                Chunk.objects.filter(digest=work.digest, document__in=documents).values_list("document", flat=True)
+            )
+            over = Q() if error.permanent else Q(attempt__gte=settings.KB_MAX_ATTEMPTS)
+            lease.held_by(self.worker).filter(over, pk__in=having).order_by().update(
                 status=Status.FAILED, error=error.message, worker="", lease_until=None
             )
-            self._leave([document for document in documents if document.pk == work.document_id])
+            lease.release(Q(pk__in=having), self.worker, error=error.message)
+            self.rest.give_documents(() if error.permanent else having)
+            self._leave([document for document in documents if document.pk in having])
 
     def _leave(self, documents: list[Document]) -> None:
         """These are at work no more."""

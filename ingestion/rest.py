@@ -1,6 +1,8 @@
 """What failed just now is left alone for a while, so that it does not hold up the rest."""
 
 import time
+from collections.abc import Iterable
+from uuid import UUID
 
 from search.embedders import EmbeddingError
 from search.models import Index, Preset
@@ -11,11 +13,12 @@ SECONDS = 30.0
 class Rest:
     """Of one run of the embed worker: presets whose engine is away, and generations that cannot be built on.
 
-    `error` is the first one by which documents wait.
+    `error` is the first one by which documents wait. `documents` were refused, and may pass another time.
     """
 
     def __init__(self) -> None:
         self.error: EmbeddingError | None = None
+        self.documents: set[UUID] = set()
         self._presets: dict[int, float] = {}
         self._indexes: dict[int, float] = {}
 
@@ -23,6 +26,10 @@ class Rest:
         """Leave the documents that wait for this preset's engine."""
         self._presets[preset.pk] = time.monotonic() + SECONDS
         self.error = self.error or error
+
+    def give_documents(self, documents: Iterable[UUID]) -> None:
+        """Leave these documents for the rest of the run."""
+        self.documents.update(documents)
 
     def give_index(self, index: Index) -> None:
         """Leave this index as it is."""

@@ -10,12 +10,14 @@ import numpy as np
 
 from ingestion.parts import Part, parts_of
 from ingestion.reads import embed_counted
+from ingestion.work import must_be_the_texts
 from kb.acting import about
 from kb.models import Document, Section, digest_of
 from search import vectors, whole
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
 from search.models import Index, Preset
+from search.presets import settle
 from search.tokenize import tokenizer_of
 from search.whole import Whole
 
@@ -139,12 +141,11 @@ def _parts(preset: Preset, texts: tuple[str, ...]) -> tuple[tuple[str, Part], ..
 
 
 def _read_all(index: Index, readings: Sequence[Reading], stopping: Callable[[], bool]) -> None:
-    """What the model refuses for good is found by taking each by itself; its passages go on standing for it."""
+    """What the model refuses is found by taking each by itself; its passages go on standing for it."""
     try:
         _finish(index.preset, readings, _made(index.preset, readings, stopping))
     except EmbeddingError as error:
-        if not error.permanent:
-            raise
+        must_be_the_texts(loaded(index.preset), error)
         if len(readings) > 1:
             for reading in readings:
                 _read_all(index, [reading], stopping)
@@ -163,6 +164,7 @@ def _made(preset: Preset, readings: Sequence[Reading], stopping: Callable[[], bo
     if todo and not stopping():
         parts = [part for _, part in todo]
         texts, tokens = [part.text for part in parts], [part.tokens for part in parts]
+        settle(preset)
         matrix, reads = embed_counted(loaded(preset), preset, texts, tokens)
         made |= {digest: each for (digest, _), each in zip(todo, zip(matrix, reads, strict=True), strict=True)}
     return made

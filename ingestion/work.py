@@ -12,12 +12,14 @@ from ingestion.reads import embed_counted
 from ingestion.rows import chunks_of
 from kb.models import Chunk, Document
 from search import vectors
-from search.embedders import EmbeddingError
+from search.embedders import Embedder, EmbeddingError
 from search.embedders.loaded import loaded
 from search.models import Index, Preset
+from search.presets import settle
 
 ROUND_SECONDS = 6.0  # of embedding, before it is looked for more urgent work
 FEWEST, MOST, AT_FIRST = 32, 4096, 128  # chunks in a round
+PLAIN_TEXT = "The train leaves at nine."  # which every engine takes that takes anything
 
 
 @dataclass(frozen=True)
@@ -129,18 +131,43 @@ def embed(preset: Preset, batch: list[Work]) -> None:
 
 
 def embed_apart(preset: Preset, batch: list[Work]) -> list[tuple[Work, EmbeddingError]]:
-    """The same, where one text that the engine refuses for good does not take others with it: returns those.
+    """The same, where a text that the engine refuses does not take others with it: returns those, with the reason.
 
-    Raises EmbeddingError where trying again later may help.
+    Raises EmbeddingError where the engine is away or wrongly set up: no text is at fault then.
     """
+    settle(preset)
+    embedder = loaded(preset)
     try:
         embed(preset, batch)
     except EmbeddingError as error:
-        if not error.permanent:
-            raise
-        if len(batch) == 1:
-            return [(batch[0], error)]
-    else:
-        return []
+        must_be_the_texts(embedder, error)
+        return _halves(preset, batch, error)
+    return []
+
+
+def must_be_the_texts(embedder: Embedder, error: EmbeddingError) -> None:
+    """Raises the error again unless these texts may be its reason: an engine that takes no other is itself at fault."""
+    if not error.refuses_text:
+        raise error
+    try:
+        embedder.embed_documents([PLAIN_TEXT])
+    except EmbeddingError:
+        raise error from None
+
+
+def _halves(preset: Preset, batch: list[Work], error: EmbeddingError) -> list[tuple[Work, EmbeddingError]]:
+    """Each half by itself, down to the texts that are refused."""
+    if len(batch) == 1:
+        return [(batch[0], error)]
     half = len(batch) // 2
-    return embed_apart(preset, batch[:half]) + embed_apart(preset, batch[half:])
+    return _kept(preset, batch[:half]) + _kept(preset, batch[half:])
+
+
+def _kept(preset: Preset, batch: list[Work]) -> list[tuple[Work, EmbeddingError]]:
+    try:
+        embed(preset, batch)
+    except EmbeddingError as error:
+        if not error.refuses_text:
+            raise
+        return _halves(preset, batch, error)
+    return []

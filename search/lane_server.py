@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 MAX_TEXTS = 64  # as many as search.embedders.server sends at once
 MAX_BYTES = 1024 * 1024
 IDLE_SECONDS = 120  # a connection that is kept open and says nothing
+READ_AGAIN = 5.0  # seconds after which a preset is read anew
 
 Embed = Callable[[str, list[str]], np.ndarray]  # model, texts -> (n, dimension) of length 1; raises EmbeddingError
 
@@ -68,7 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
         except _Refused as refusal:
             self.close_connection = True  # what was sent with it may be unread
             self._answer(refusal.status, _error(refusal.message))
-        except (EmbeddingError, RerankError) as error:
+        except EmbeddingError as error:
+            self._answer(_status(error), _error(error.message))
+        except RerankError as error:
             self._answer(422 if error.permanent else 503, _error(error.message))
         except NobodyWaits:
             self.close_connection = True
@@ -132,6 +136,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         log.debug(format, *args)
+
+
+def _status(error: EmbeddingError) -> int:
+    """As a model server says it, so that the client can tell a text that is refused from a model that is not there."""
+    if not error.permanent:
+        return 503
+    return 422 if error.refuses_text else 424
 
 
 def _base64(row: np.ndarray) -> str:
@@ -247,7 +258,7 @@ class Lane:
     """Embeds with the models that this process has loaded, and loads the others meanwhile."""
 
     def __init__(self) -> None:
-        self.presets: dict[str, Preset] = {}
+        self._read: dict[str, tuple[float, Preset]] = {}
 
     def embed(self, fingerprint: str, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors. Raises EmbeddingError, which passes, while the model is being loaded."""
@@ -258,16 +269,22 @@ class Lane:
         return sum(loaded_soon(self._preset(fingerprint)).count_tokens(texts))
 
     def _preset(self, fingerprint: str) -> Preset:
-        """What makes the vectors never changes under a fingerprint, so that it is read once."""
-        if fingerprint not in self.presets:
-            try:
-                preset = Preset.objects.filter(fingerprint=fingerprint, engine=Preset.Engine.LOCAL).first()
-            finally:
-                connections.close_all()  # this thread may never come back
-            if preset is None:
-                raise EmbeddingError("The embed worker knows no such embedding preset.", permanent=True)
-            self.presets[fingerprint] = preset
-        return self.presets[fingerprint]
+        """As it was some seconds ago at the most: its backend and its batches may be changed while it is in use."""
+        read_at, preset = self._read.get(fingerprint, (0.0, None))
+        if preset is None or time.monotonic() - read_at > READ_AGAIN:
+            preset = _stored(fingerprint)
+            self._read[fingerprint] = (time.monotonic(), preset)
+        return preset
+
+
+def _stored(fingerprint: str) -> Preset:
+    try:
+        preset = Preset.objects.filter(fingerprint=fingerprint, engine=Preset.Engine.LOCAL).first()
+    finally:
+        connections.close_all()  # this thread may never come back
+    if preset is None:
+        raise EmbeddingError("The embed worker knows no such embedding preset.", permanent=True)
+    return preset
 
 
 def _in_background(work: Callable[..., Any], *args: Any) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 
-from kb.env import env
 from search.catalogue import fields_of, recognised
 from search.embedders.openai import PLAIN, ask, client_of, models
-from search.tokenize import facts_of
+from search.model_files import facts_of
+from search.server_keys import key_for
 
 PATIENCE = httpx.Timeout(30.0, connect=3.0)  # some servers load a model when it is first asked for
 READS = 512  # tokens, where neither the server nor anything here says how many
@@ -22,28 +22,32 @@ class ServedModel:
     reads: int
 
 
-def models_at(url: str) -> list[ServedModel]:
-    """The models that the server at this address (up to /v1) has. Raises EmbeddingError."""
-    with client_of(url, env("KB_EMBEDDING_API_KEY")) as client:
+def models_at(url: str, variable: str = "") -> list[ServedModel]:
+    """The models that the server at this address (up to /v1) has. Raises EmbeddingError.
+
+    `variable` names the one with the server's key, here and below (search.server_keys).
+    """
+    with client_of(url, key_for(url, variable)) as client:
         return [ServedModel(name, reads) for name, reads in models(client, PATIENCE)]
 
 
-def dimension_at(url: str, model: str) -> int:
+def dimension_at(url: str, model: str, variable: str = "") -> int:
     """How long the model's vectors are: it is asked for one. Raises EmbeddingError."""
-    with client_of(url, env("KB_EMBEDDING_API_KEY")) as client:
+    with client_of(url, key_for(url, variable)) as client:
         return ask(client, model, ["dimension"], PLAIN, PATIENCE).vectors.shape[-1]
 
 
-def fields_at(url: str, model: str) -> dict[str, Any]:
+def fields_at(url: str, model: str, variable: str = "") -> dict[str, Any]:
     """The fields of a Preset of this server's model.
 
     Instructions are those of its card or its files, where it is one that is known here. Raises EmbeddingError.
     """
     known = recognised(model)
     fields = fields_of(known) if known else _fields_of_files(model)
-    reads = next((one.reads for one in models_at(url) if one.name == model), 0)
+    reads = next((one.reads for one in models_at(url, variable) if one.name == model), 0)
     return {
-        **fields, "engine": "server", "url": url, "model": model, "pooling": "", "dimension": dimension_at(url, model),
+        **fields, "engine": "server", "url": url, "model": model, "pooling": "", "api_key_variable": variable,
+        "dimension": dimension_at(url, model, variable),
         "max_tokens": min(filter(None, (reads, fields.get("max_tokens"))), default=READS),
     }  # fmt: skip
 

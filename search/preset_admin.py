@@ -14,7 +14,6 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from kb.admin import number_of
-from kb.env import env
 from search.embedders import EmbeddingError
 from search.embedders.converted import Conversion, known
 from search.models import Index, Preset, SearchSettings, Vector
@@ -35,8 +34,8 @@ class PresetAdmin(ModelAdmin):
     list_filter = ("engine",)
     search_fields = ("name", "model")
     fieldsets = (
-        (None, {"fields": ("name", "engine", ("model", "revision"), "url")}),
-        (_("Vectors"), {"fields": (("dimension", "shortest"), ("max_tokens", "pooling"))}),
+        (None, {"fields": ("name", "engine", ("model", "revision"), ("url", "api_key_variable"))}),
+        (_("Vectors"), {"fields": (("dimension", "shortest"), ("max_tokens", "pooling"), "dtype")}),
         (_("Instructions"), {
             "description": _("Whole prefixes, put before a text as they are, with their blanks and line ends."),
             "fields": ("query_instruction", "document_instruction", "classification_instruction",
@@ -44,7 +43,7 @@ class PresetAdmin(ModelAdmin):
         }),
         (_("Speed"), {"fields": (("backend", "batch_tokens"),)}),
     )  # fmt: skip
-    shaping = ("engine", "model", "revision", "dimension", "max_tokens", "pooling", "document_instruction")
+    shaping = tuple(field for field in Preset.SHAPING if field != "backend")  # some backends make the same vectors
     actions_detail = ("duplicate",)
     change_form_outer_before_template = "admin/search/preset/before.html"
     change_form_outer_after_template = "admin/search/preset/after.html"
@@ -85,7 +84,7 @@ class PresetAdmin(ModelAdmin):
         return _start(request).initial or super().get_changeform_initial_data(request)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict | None = None) -> HttpResponse:
-        context = {**(extra_context or {}), "start": _start(request), "has_key": bool(env("KB_EMBEDDING_API_KEY"))}
+        context = {**(extra_context or {}), "start": _start(request)}
         return super().add_view(request, form_url, context)
 
     def change_view(
@@ -135,7 +134,8 @@ def _shown(preset: Preset) -> dict[str, Any]:
     is_here = preset.engine == Preset.Engine.SERVER or model_folder(preset.model, preset.revision) is not None
     return {
         "preset": preset, "question": QUESTION, "passage": PASSAGE, "is_fixed": preset.has_vectors,
-        "files_note": "" if is_here else files_note(preset.model), "has_key": bool(env("KB_EMBEDDING_API_KEY")),
+        "files_note": "" if is_here else files_note(preset.model),
+        "lacks_key": bool(preset.api_key_variable and not settings_of(preset).api_key),
     }  # fmt: skip
 
 
@@ -143,8 +143,8 @@ def _losses(preset: Preset) -> list[tuple[str, Conversion]]:
     """What the backends that were made for this preset's model lose against full precision, as measured then."""
     if preset.engine == Preset.Engine.SERVER:
         return []
-    backends = (Preset.Backend.OPENVINO, Preset.Backend.INT8)
-    found = ((backend.label, known(settings_of(preset), backend.value)) for backend in backends)
+    ways = (Preset.Backend.OPENVINO, Preset.Backend.INT8, Preset.Precision.BFLOAT16)
+    found = ((way.label, known(settings_of(preset), way.value)) for way in ways)
     return [(str(label), conversion) for label, conversion in found if conversion]
 
 

@@ -57,7 +57,16 @@ class PresetForm(_WithAddress):
 
     class Meta:
         model = Preset
-        fields = (*Preset.SHAPING, "name", "shortest", "batch_tokens", "url", *INSTRUCTIONS[:1], *INSTRUCTIONS[2:])
+        fields = (
+            *Preset.SHAPING,
+            "name",
+            "shortest",
+            "batch_tokens",
+            "url",
+            "api_key_variable",
+            *INSTRUCTIONS[:1],
+            *INSTRUCTIONS[2:],
+        )
         field_classes = dict.fromkeys(INSTRUCTIONS, InstructionField)
 
     def clean(self) -> dict[str, Any]:

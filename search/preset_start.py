@@ -10,21 +10,26 @@ from django.utils.translation import gettext as _
 
 from search.catalogue import SHIPPED, Shipped, fields_of, named
 from search.embedders import EmbeddingError
+from search.model_files import facts_of
 from search.model_server import ServedModel, fields_at, models_at
 from search.models import Preset
 from search.preset_forms import AddressField
-from search.tokenize import facts_of, model_folder
+from search.tokenize import model_folder
 
 
 @dataclass
 class Start:
-    """`initial` fills the form in; `served` are the models of the server at `url`, where one is asked for."""
+    """`initial` fills the form in; `served` are the models of the server at `url`, where one is asked for.
+
+    `key` names the variable with that server's key.
+    """
 
     initial: dict[str, Any] = field(default_factory=dict)
     shipped: tuple[Shipped, ...] = tuple(SHIPPED.values())
     chosen: str = ""
     model: str = ""
     url: str = ""
+    key: str = ""
     served: list[ServedModel] = field(default_factory=list)
     example: str = "http://127.0.0.1:11434/v1"
     error: str = ""
@@ -32,13 +37,14 @@ class Start:
 
 
 def start_of(asked: QueryDict) -> Start:
-    """By the query of the page's address: `shipped`, `model`, `url` (with `served`), or `copy`."""
-    start = Start(chosen=asked.get("shipped", ""), model=asked.get("model", ""), url=asked.get("url", ""))
+    """By the query of the page's address: `shipped`, `model`, `url` (with `key` and `served`), or `copy`."""
+    chosen, model, url, key = (asked.get(name, "").strip() for name in ("shipped", "model", "url", "key"))
+    start = Start(chosen=chosen, model=model, url=url, key=key)
     try:
         if start.chosen in SHIPPED:
             _ship(start, SHIPPED[start.chosen])
         elif start.model:
-            _read(start, start.model.strip())
+            _read(start, start.model)
         elif start.url:
             _ask(start, asked.get("served", ""))
         elif (number := asked.get("copy", "")).isdecimal():
@@ -76,16 +82,16 @@ def _ask(start: Start, model: str) -> None:
         start.url = AddressField().clean(start.url)
     except ValidationError as error:
         raise EmbeddingError(" ".join(error.messages)) from error
-    start.served = models_at(start.url)
-    start.initial = {"engine": "server", "url": start.url}
+    start.served = models_at(start.url, start.key)
+    start.initial = {"engine": "server", "url": start.url, "api_key_variable": start.key}
     if model:
-        start.initial = fields_at(start.url, model)
+        start.initial = fields_at(start.url, model, start.key)
 
 
 def _copy(start: Start, pk: int) -> None:
     preset = Preset.objects.filter(pk=pk).first()
     if preset is not None:
-        kept = model_to_dict(preset, exclude=["id", "fingerprint"])
+        kept = model_to_dict(preset, exclude=["id", "fingerprint", "precision"])
         start.initial = {**kept, "name": _("%(name)s (copy)") % {"name": preset.name[:100]}}
 
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from django.conf import settings
 
-from kb.env import env
 from search.catalogue import fields_of, named
 from search.embedders import EmbeddingError, EmbeddingSettings
+from search.embedders.precision import AUTO, precision_of
+from search.model_files import facts_of
 from search.model_server import fields_at
 from search.models import Preset
-from search.tokenize import facts_of, model_folder
+from search.server_keys import key_for
+from search.tokenize import model_folder
 
 HOW_TO_PUT = (
     "copy its folder to this machine and name that folder, or fill the Hugging Face cache of the user that runs the "
@@ -70,6 +72,7 @@ def free_name(name: str, model: str) -> str:
 
 def settings_of(preset: Preset) -> EmbeddingSettings:
     """What the engine must know."""
+    is_served = preset.engine == Preset.Engine.SERVER
     return EmbeddingSettings(
         engine=preset.engine,
         model=preset.model,
@@ -79,9 +82,22 @@ def settings_of(preset: Preset) -> EmbeddingSettings:
         document_instruction=preset.document_instruction,
         max_tokens=preset.max_tokens,
         url=preset.url,
-        api_key=env("KB_EMBEDDING_API_KEY"),
+        api_key=key_for(preset.url, preset.api_key_variable) if is_served else "",
         batch_tokens=preset.batch_tokens,
         device=settings.KB_DEVICE,
         backend=preset.backend,
         pooling=preset.pooling,
+        dtype=preset.precision if preset.dtype == AUTO and preset.precision else preset.dtype,
     )
+
+
+def settle(preset: Preset) -> None:
+    """Fix the precision of vectors that are about to be kept, where the preset leaves it to the machine.
+
+    The machine that makes the first of them decides, so that one preset's vectors are all of one precision; a machine
+    of another kind keeps to it, or computes in its own where that was measured to make the same vectors.
+    """
+    if preset.engine != Preset.Engine.LOCAL or preset.dtype != AUTO or preset.precision:
+        return
+    Preset.objects.filter(pk=preset.pk, precision="").update(precision=precision_of(settings_of(preset)))
+    preset.refresh_from_db(fields=["precision"])

@@ -85,26 +85,48 @@ class HasModel(Protocol):
     @property
     def model(self) -> str: ...
 
+    @property
+    def revision(self) -> str: ...
+
 
 def tokenizer_of(preset: HasModel) -> Tokenizer | EstimatingTokenizer:
     """The tokenizer of the preset's model, without truncation and padding.
 
     An estimate where its files are not on this machine. It is shared: nobody may switch truncation or padding on.
     """
-    return tokenizer_named(preset.model)
+    return tokenizer_named(preset.model, preset.revision)
+
+
+def tokenizer_named(model: str, revision: str = "") -> Tokenizer | EstimatingTokenizer:
+    """The same by the model's name or folder, and its revision."""
+    try:
+        return _own(model, revision)
+    except _Absent:
+        return EstimatingTokenizer()
+
+
+class _Absent(Exception):
+    """The model's files are not on this machine."""
 
 
 @lru_cache(8)
-def tokenizer_named(model: str) -> Tokenizer | EstimatingTokenizer:
-    """The same by the model's name or folder."""
-    folder = model_folder(model)
+def _own(model: str, revision: str) -> Tokenizer:
+    """What is absent is looked for each time, as an exception is not remembered: the files may be there later."""
+    folder = model_folder(model, revision)
     if folder is None:
-        return EstimatingTokenizer()
+        raise _Absent(model)
+    folder = tokenizer_folder(folder)
     tokenizer = _from_file(folder) or _converted(folder)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     end_as_asked(tokenizer, folder)
     return tokenizer
+
+
+def tokenizer_folder(folder: Path) -> Path:
+    """Where in a model's folder the files of its tokenizer lie: beside those of its first part."""
+    first, *_ = json_in(folder / "modules.json", []) or [{"path": ""}]
+    return folder / first["path"]
 
 
 def _from_file(folder: Path) -> Tokenizer | None:
@@ -117,7 +139,7 @@ def end_as_asked(tokenizer: Tokenizer, folder: Path) -> None:
 
     E5-Mistral is published so, and takes its vector from that token; transformers 5 no longer reads the request.
     """
-    config = _json(folder / "tokenizer_config.json")
+    config = json_in(folder / "tokenizer_config.json")
     end, begin = _token(config.get("eos_token")), _token(config.get("bos_token"))
     ids = tokenizer.encode("a").ids
     if not config.get("add_eos_token") or tokenizer.token_to_id(end) in (None, ids[-1]):
@@ -143,47 +165,6 @@ def _converted(folder: Path) -> Tokenizer:
     return Tokenizer.from_str(fast.backend_tokenizer.to_str())
 
 
-@dataclass(frozen=True)
-class ModelFacts:
-    """What a model's own files say about it.
-
-    The instructions are those that they name "query" (in E5-Mistral's: "web_search_query") and "document".
-    """
-
-    dimension: int
-    max_tokens: int
-    query_instruction: str
-    document_instruction: str
-
-
-def facts_of(model: str) -> ModelFacts | None:
-    """Dimension, reach and instructions of a model on this machine; None where its files are not here."""
-    folder = model_folder(model)
-    if folder is None:
-        return None
-    config, sentence = _json(folder / "config.json"), _json(folder / "sentence_bert_config.json")
-    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
-    positions = config.get("max_position_embeddings", 512) - _reserved_positions(config)
-    return ModelFacts(
-        dimension=_dimension(folder, config),
-        max_tokens=min(sentence.get("max_seq_length") or positions, positions),
-        query_instruction=prompts.get("query", prompts.get("web_search_query", "")),
-        document_instruction=prompts.get("document", prompts.get("passage", "")),
-    )
-
-
-def _dimension(folder: Path, config: dict) -> int:
-    """A dense layer at the end decides where there is one, else the width of the model."""
-    modules = _json(folder / "modules.json", [])
-    dense = [_json(folder / module["path"] / "config.json") for module in modules if module["type"].endswith("Dense")]
-    return dense[-1]["out_features"] if dense else config["hidden_size"]
-
-
-def _reserved_positions(config: dict) -> int:
-    """RoBERTa's kind counts positions from behind the padding token's."""
-    roberta = config.get("model_type") in ("roberta", "xlm-roberta", "camembert")
-    return config.get("pad_token_id", 1) + 1 if roberta else 0
-
-
-def _json(file: Path, otherwise: list | None = None) -> Any:
+def json_in(file: Path, otherwise: list | None = None) -> Any:
+    """The content of a JSON file; `otherwise`, or {}, where there is no such file."""
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else (otherwise or {})

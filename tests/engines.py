@@ -19,7 +19,7 @@ class WordsEmbedder:
 
     def embed_documents(self, texts: list[str]) -> np.ndarray:
         if any("unembeddable" in text for text in texts):
-            raise EmbeddingError("The model refuses this text.", permanent=True)
+            raise EmbeddingError("The model refuses this text.", permanent=True, refuses_text=True)
         self.embedded.extend(texts)
         return np.stack([self._vector(text) for text in texts])
 
@@ -34,6 +34,12 @@ class WordsEmbedder:
 
     def embed_raw(self, texts: list[str]) -> np.ndarray:
         return np.stack([self._vector(text) for text in texts])
+
+    def using(self, settings) -> "WordsEmbedder":
+        return self
+
+    def close(self) -> None:
+        """It holds nothing."""
 
     def _vector(self, text: str) -> np.ndarray:
         total = np.full(DIMENSION, 1e-3, dtype=np.float32)

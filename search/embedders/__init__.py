@@ -29,15 +29,21 @@ class EmbeddingSettings:
     device: str = ""
     backend: str = "auto"
     pooling: str = ""
+    dtype: str = "auto"
 
 
 class EmbeddingError(Exception):
-    """The engine cannot embed. `permanent` says that trying again would not help."""
+    """The engine cannot embed. `permanent` says that trying again would not help as long as nobody changes something.
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    `refuses_text` says that the reason may be these very texts: they are too long, too many or too odd, and others may
+    pass. Without it the engine is away or wrongly set up (its key, its model, its dimension), whatever it is asked.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False, refuses_text: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.permanent = permanent
+        self.refuses_text = refuses_text
 
 
 class Embedder(Protocol):
@@ -57,6 +63,12 @@ class Embedder(Protocol):
 
     def embed_raw(self, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors of a few texts as they are, for someone who is waiting."""
+
+    def using(self, settings: EmbeddingSettings) -> "Embedder":
+        """The same engine with the instructions and the batches of these settings; nothing is loaded for it."""
+
+    def close(self) -> None:
+        """Let go of what it holds; it is used no more."""
 
 
 def open_embedder(settings: EmbeddingSettings) -> Embedder:

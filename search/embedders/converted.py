@@ -1,4 +1,4 @@
-"""Models converted for OpenVINO: made once, kept in the data folder with what the conversion cost in exactness."""
+"""Faster ways to run a model: made or tried once, kept in the data folder with what they cost in exactness."""
 
 import fcntl
 import hashlib
@@ -17,6 +17,8 @@ from pathlib import Path
 from django.conf import settings as installation
 
 from search.embedders import EmbeddingSettings
+from search.embedders.precision import AUTO, FULL
+from search.embedders.trial import Trial
 from search.tokenize import model_folder
 
 log = logging.getLogger(__name__)
@@ -26,15 +28,16 @@ INT8_LEAST = 0.9  # with less on any sample text, 8-bit numbers do not suit the 
 SECONDS = 3600  # that a conversion may take
 TRY_AGAIN = 7 * 24 * 3600  # seconds after a failure
 MADE_WITH = ("torch", "transformers", "sentence-transformers", "openvino")
-CONVERSION = "conversion.json"
-FORMAT = 1  # counts changes of what convert.py makes
+CONVERSION, TRIAL = "conversion.json", "trial.json"
+FORMAT = 2  # counts changes of what convert.py makes and measures
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of it. `problem` is empty, or a sentence that says why the converted model is not used.
+    """What became of it. `problem` is empty, or a sentence that says why the converted model cannot be used.
 
-    `cosine_min` and `cosine_mean` compare with float32 in torch, on `texts` held-out sample texts (see samples.py).
+    `cosine_min` and `cosine_mean` compare with torch in the preset's precision, on `texts` held-out sample texts (see
+    samples.py); `speed` is how many times as fast as torch it is (0: not measured).
     """
 
     backend: str
@@ -42,6 +45,14 @@ class Conversion:
     cosine_mean: float = 0.0
     texts: int = 0
     problem: str = ""
+    speed: float = 0.0
+
+    @property
+    def objection(self) -> str:
+        """Why it is not the best choice, though it may be a possible one; empty where it is."""
+        if self.problem or not 0 < self.speed < 1:
+            return self.problem
+        return f"It is slower here than PyTorch: {self.speed:.2f} times as fast."
 
 
 def known(settings: EmbeddingSettings, backend: str) -> Conversion | None:
@@ -67,12 +78,25 @@ def converted(settings: EmbeddingSettings, backend: str) -> tuple[Path, Conversi
     return folder, found
 
 
+def remember(settings: EmbeddingSettings, backend: str, trial: Trial) -> Conversion:
+    """Keep what was found of a backend that needs no conversion, as long as that of one that does."""
+    source = model_folder(settings.model, settings.revision)
+    if source is None:
+        raise FileNotFoundError(settings.model)
+    folder, found = folder_of(settings, backend, source), _judged(backend, trial)
+    with _alone(folder):
+        folder.mkdir(exist_ok=True)
+        _write(folder, found)
+    return found
+
+
 def folder_of(settings: EmbeddingSettings, backend: str, source: Path) -> Path:
-    """Named after all that shapes it: the model's files, the pooling, the backend, the libraries."""
+    """Named after all that shapes it: the model's files, the pooling, the precision, the backend, the libraries."""
     files = sorted(
         (str(file.relative_to(source)), file.stat().st_size, file.stat().st_mtime_ns) for file in source.rglob("*.*")
     )
-    parts = (FORMAT, str(source), files, settings.pooling, backend, [version(name) for name in MADE_WITH])
+    named = "" if settings.dtype in (AUTO, FULL) else settings.dtype  # a conversion is for a CPU, which has float32
+    parts = (FORMAT, str(source), files, settings.pooling, named, backend, [version(name) for name in MADE_WITH])
     name = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
     return Path(installation.KB_DATA) / "models" / f"{backend}-{name}"
 
@@ -93,14 +117,18 @@ def _make(settings: EmbeddingSettings, backend: str, folder: Path) -> Conversion
     found = _judged(backend, _run(settings, backend, making))
     if found.problem:
         _empty(making)
-    (making / CONVERSION).write_text(json.dumps(asdict(found)), encoding="utf-8")
+    _write(making, found)
     shutil.rmtree(folder, ignore_errors=True)
     making.rename(folder)
     log.info(
-        "%s is %s: cosine to float32 %.4f at least, %.4f on average; %s", settings.model, backend, found.cosine_min,
-        found.cosine_mean, found.problem or "it is used",
+        "%s is %s: a cosine of %.4f at least, %.4f on average; %.2f times as fast; %s", settings.model, backend,
+        found.cosine_min, found.cosine_mean, found.speed, found.objection or "it is used",
     )  # fmt: skip
     return found
+
+
+def _write(folder: Path, found: Conversion) -> None:
+    (folder / CONVERSION).write_text(json.dumps(asdict(found)), encoding="utf-8")
 
 
 def _empty(folder: Path) -> None:
@@ -108,8 +136,8 @@ def _empty(folder: Path) -> None:
     folder.mkdir()
 
 
-def _run(settings: EmbeddingSettings, backend: str, folder: Path) -> list[float] | str:
-    """The cosines, or the end of what the conversion said when it failed."""
+def _run(settings: EmbeddingSettings, backend: str, folder: Path) -> Trial | str:
+    """What was measured, or the end of what the conversion said when it failed."""
     order = {"settings": {**asdict(settings), "api_key": ""}, "int8": backend.endswith("int8"), "folder": str(folder)}
     try:
         done = subprocess.run(
@@ -118,21 +146,21 @@ def _run(settings: EmbeddingSettings, backend: str, folder: Path) -> list[float]
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"it took more than {SECONDS} seconds"
-    file = folder / "cosines.json"
+    file = folder / TRIAL
     if done.returncode == 0 and file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
+        return Trial(**json.loads(file.read_text(encoding="utf-8")))
     log.warning("Converting %s ended with %d:\n%s", settings.model, done.returncode, done.stderr[-5000:])
     return (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1][-300:]
 
 
-def _judged(backend: str, cosines: list[float] | str) -> Conversion:
-    if isinstance(cosines, str):
-        return Conversion(backend, problem=f"The conversion failed: {cosines}")
-    least, mean = min(cosines), sum(cosines) / len(cosines)
+def _judged(backend: str, trial: Trial | str) -> Conversion:
+    if isinstance(trial, str):
+        return Conversion(backend, problem=f"The conversion failed: {trial}")
+    least, mean = min(trial.cosines), sum(trial.cosines) / len(trial.cosines)
     limit = INT8_LEAST if backend.endswith("int8") else EXACT
     kept = least >= limit  # False for what is no number, too
     problem = "" if kept else f"It differs too much from the original: a cosine of {least:.4f}, less than {limit}."
-    return Conversion(backend, least, mean, len(cosines), problem)
+    return Conversion(backend, least, mean, len(trial.cosines), problem, trial.speed)
 
 
 @contextmanager

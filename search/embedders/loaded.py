@@ -4,10 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.db import connections
 
 from search.embedders import Embedder, EmbeddingError, EmbeddingSettings, open_embedder
+from search.embedders.memory import give_back
+from search.embedders.precision import precision_of
 from search.models import Preset
 from search.presets import settings_of
 
@@ -22,19 +25,34 @@ _guard = threading.Lock()
 
 def loaded(preset: Preset) -> Embedder:
     """The preset's embedder, opened if it is not yet (a local model takes seconds). Raises EmbeddingError."""
-    key = settings_of(preset)
-    if key not in _open:
+    settings = settings_of(preset)
+    key = core_of(settings)
+    found = _open.get(key)
+    if found is None:
         with _lock(key):
-            if key not in _open:
-                _open[key] = open_embedder(key)
-    return _open[key]
+            found = _open.get(key) or _open.setdefault(key, open_embedder(key))
+    return found.using(settings)
+
+
+def core_of(settings: EmbeddingSettings) -> EmbeddingSettings:
+    """What shapes a model in memory and says where it runs: presets that differ in anything else share one.
+
+    Of a model server nothing is in memory but connections, and what was learned of it.
+    """
+    if settings.engine == "server":
+        return settings
+    return replace(
+        settings, query_instruction="", document_instruction="", batch_tokens=0, url="", api_key="",
+        dtype=precision_of(settings),
+    )  # fmt: skip
 
 
 def loaded_soon(preset: Preset) -> Embedder:
     """The same, at once or not at all: it is loaded meanwhile. Raises EmbeddingError, also that of a failed attempt."""
-    key = settings_of(preset)
-    if key in _open:
-        return _open[key]
+    settings = settings_of(preset)
+    key = core_of(settings)
+    if (found := _open.get(key)) is not None:
+        return found.using(settings)
     when, error = _failed.get(key, (0.0, None))
     if error and time.monotonic() - when < AGAIN_SECONDS:
         raise error
@@ -45,15 +63,18 @@ def loaded_soon(preset: Preset) -> Embedder:
 
 def let_go(needed: Iterable[Preset]) -> None:
     """Free the memory of the models that none of these presets has."""
-    kept = {settings_of(preset) for preset in needed}
-    for key in [key for key in _open if key not in kept]:
-        _open.pop(key, None)
+    kept = {core_of(settings_of(preset)) for preset in needed}
+    gone = [key for key in list(_open) if key not in kept]
+    for key in gone:
+        _open.pop(key).close()
         log.info("%s is used no more; its memory is free.", key.model)
+    if gone:
+        give_back()
 
 
 def is_loaded(preset: Preset) -> bool:
     """Whether `loaded` would answer at once."""
-    return settings_of(preset) in _open
+    return core_of(settings_of(preset)) in _open
 
 
 def _remembered(preset: Preset) -> None:
@@ -61,7 +82,7 @@ def _remembered(preset: Preset) -> None:
         loaded(preset)
     except EmbeddingError as error:
         log.error("%s", error.message)
-        _failed[settings_of(preset)] = (time.monotonic(), error)
+        _failed[core_of(settings_of(preset))] = (time.monotonic(), error)
     finally:
         connections.close_all()
 

@@ -33,7 +33,7 @@ class ServerRefusal(EmbeddingError):
     def __init__(
         self, message: str, *, permanent: bool, after: float = 0.0, negotiable: bool = False, too_long: bool = False
     ) -> None:
-        super().__init__(message, permanent=permanent)
+        super().__init__(message, permanent=permanent, refuses_text=negotiable or too_long)
         self.after, self.negotiable, self.too_long = after, negotiable, too_long
 
 

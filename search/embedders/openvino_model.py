@@ -13,6 +13,7 @@ import openvino
 from tokenizers import Tokenizer
 
 from search.embedders import EmbeddingError, EmbeddingSettings
+from search.embedders.memory import ran_out
 from search.embedders.rows import unit_rows
 from search.tokenize import encodable
 
@@ -46,8 +47,22 @@ class OpenVinoModel:
         self._one: Any = None
         self._asking = threading.local()
 
-    def passages(self, texts: list[str]) -> np.ndarray:
-        """(n, dimension) vectors; call it from the thread whose priority the work is to have."""
+    def passages(self, texts: list[str], most: int = 0) -> np.ndarray:
+        """(n, dimension) vectors; call it from the thread whose priority the work is to have.
+
+        A text is computed at a time in each stream, whatever `most` says, and where the memory does not suffice for
+        several, one after the other.
+        """
+        try:
+            vectors = self._streamed(texts)
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                raise _failed(error) from error
+            log.warning("Several texts did not fit into the memory at once; they go one after the other.")
+            return self.questions(texts)
+        return unit_rows(vectors, self.settings.dimension)
+
+    def _streamed(self, texts: list[str]) -> np.ndarray:
         with self._compiling:
             if self._many is None:
                 self._many = self._core.compile_model(self._graph, "CPU", {**EXACT, **MANY})
@@ -58,20 +73,17 @@ class OpenVinoModel:
             vectors[rows] = request.get_output_tensor(0).data
 
         queue.set_callback(keep)
-        try:
-            ids = self._ids(texts)
-            for rows in same_lengths([len(row) for row in ids]):
-                queue.start_async(_inputs([ids[row] for row in rows]), rows)
-            queue.wait_all()
-        except RuntimeError as error:
-            raise _failed(error) from error
-        return unit_rows(vectors, self.settings.dimension)
+        ids = self._ids(texts)
+        for rows in same_lengths([len(row) for row in ids]):
+            queue.start_async(_inputs([ids[row] for row in rows]), rows)
+        queue.wait_all()
+        return vectors
 
-    def questions(self, texts: list[str]) -> np.ndarray:
+    def questions(self, texts: list[str], most: int = 0) -> np.ndarray:
         """(n, dimension) vectors of a few texts, one after the other, beside whatever else is being embedded."""
         try:
             vectors = [self._asked(ids) for ids in self._ids(texts)]
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise _failed(error) from error
         return unit_rows(np.concatenate(vectors), self.settings.dimension)
 
@@ -112,7 +124,10 @@ def _inputs(ids: list[list[int]]) -> dict[str, np.ndarray]:
     return {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
 
 
-def _failed(error: RuntimeError) -> EmbeddingError:
-    """What OpenVINO says of it is long, and of use to whoever reads the log."""
+def _failed(error: RuntimeError | MemoryError) -> EmbeddingError:
+    """What OpenVINO says of it is long, and of use to whoever reads the log. Another text, or a later time, may do."""
     log.error("OpenVINO failed: %s", error)
-    return EmbeddingError("The embedding model failed in OpenVINO; the log of the worker says how.", permanent=True)
+    if ran_out(error):
+        return EmbeddingError("A passage does not fit into the memory of the device that embeds.", refuses_text=True)
+    message = "The embedding model failed in OpenVINO; the log of the worker says how."
+    return EmbeddingError(message, refuses_text=True)

@@ -31,6 +31,8 @@ QUESTIONS = (
     "pump viscosity temperature", "E-4012", "Quand le conseil se réunit-il ?", "会議室はいつまでに予約しますか。",
 )  # fmt: skip
 
+TIMED = tuple(" ".join(PROSE[start : start + 3]) for start in range(len(PROSE) - 2))  # as long as passages are
+
 # What the loss is measured on is not what the 8-bit numbers' ranges were found with.
 CALIBRATION = (*PROSE[::2], " ".join(PROSE[::2]), *QUESTIONS[::2])
 HELD_OUT = (*PROSE[1::2], " ".join(PROSE[1::2]), *QUESTIONS[1::2], "", "NAÏVE Façade, 12 %!")

@@ -1,7 +1,7 @@
 """Embed on a model server that speaks OpenAI's `/v1/embeddings`: vLLM, Ollama, llama.cpp, TEI, our embed worker."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import httpx
@@ -65,9 +65,15 @@ class ServerEmbedder:
 
     def embed_raw(self, texts: list[str]) -> np.ndarray:
         """(n, dimension) vectors of texts as they are, at once or not at all."""
+        vectors = np.zeros((len(texts), self.settings.dimension), dtype=np.float32)
         texts = [encodable(text) for text in texts]
-        parts = [texts[start : start + self.most] for start in range(0, len(texts), self.most)]
-        return np.concatenate([self._ask(part, QUERY_TIMEOUT).vectors for part in parts])
+        for part in self._batches(texts):
+            vectors[part] = self._ask([texts[index] for index in part], QUERY_TIMEOUT).vectors
+        return vectors
+
+    def using(self, settings: EmbeddingSettings) -> "ServerEmbedder":
+        """This one, which is opened for each setting: it costs nothing."""
+        return self if settings == self.settings else ServerEmbedder(settings, sleep=self._sleep)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -86,13 +92,17 @@ class ServerEmbedder:
         """The vectors, and for each request which texts were in it and the tokens that the server counted."""
         vectors = np.zeros((len(texts), self.settings.dimension), dtype=np.float32)
         reported: list[tuple[list[int], int | None]] = []
+        for part in self._batches(texts):
+            answered = self._halving([texts[index] for index in part])
+            vectors[part] = answered.vectors
+            reported.append((part, answered.tokens))
+        return vectors, reported
+
+    def _batches(self, texts: list[str]) -> Iterator[list[int]]:
+        """Indices of texts of like length, as many as a request may have."""
         budget = (self.settings.batch_tokens or BATCH_TOKENS) * CHARACTERS_A_TOKEN
         for batch in batches([len(text) + 1 for text in texts], budget):
-            for part in _parts(batch, self.most):
-                answered = self._halving([texts[index] for index in part])
-                vectors[part] = answered.vectors
-                reported.append((part, answered.tokens))
-        return vectors, reported
+            yield from _parts(batch, self.most)
 
     def _alone(self, text: str) -> int | None:
         return self._patiently([text]).tokens

@@ -2,8 +2,18 @@
 
 import hashlib
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from search.server_keys import is_key
+
+
+def _must_name_a_key(variable: str) -> None:
+    if not is_key(variable):
+        raise ValidationError(
+            _("KB_EMBEDDING_API_KEY, or KB_EMBEDDING_API_KEY_ and a name in capitals: no other variable is sent.")
+        )
 
 
 class Preset(models.Model):
@@ -15,7 +25,7 @@ class Preset(models.Model):
     """
 
     SHAPING = (
-        "engine", "model", "revision", "dimension", "document_instruction", "max_tokens", "pooling", "backend",
+        "engine", "model", "revision", "dimension", "document_instruction", "max_tokens", "pooling", "backend", "dtype",
     )  # fmt: skip
 
     class Engine(models.TextChoices):
@@ -27,6 +37,12 @@ class Preset(models.Model):
         TORCH = "torch", _("PyTorch")
         OPENVINO = "openvino", _("OpenVINO, on a CPU")
         INT8 = "openvino-int8", _("OpenVINO with 8-bit numbers, on a CPU: faster, a little less exact")
+
+    class Precision(models.TextChoices):
+        AUTO = "auto", _("as suits the machine that makes the first vectors")
+        FLOAT32 = "float32", "float32"
+        BFLOAT16 = "bfloat16", "bfloat16"
+        FLOAT16 = "float16", "float16"
 
     class Pooling(models.TextChoices):
         MODEL = "", _("as the model says")
@@ -56,10 +72,23 @@ class Preset(models.Model):
     pooling = models.CharField(_("pooling"), max_length=10, choices=Pooling.choices, blank=True, default="")
     max_tokens = models.PositiveIntegerField(_("reads"), help_text=_("tokens at the most, special ones included"))
     backend = models.CharField(_("backend"), max_length=15, choices=Backend.choices, default=Backend.AUTO)
+    dtype = models.CharField(
+        _("precision"), max_length=10, choices=Precision.choices, default=Precision.AUTO,
+        help_text=_("in the embed worker; by itself bfloat16 on a GPU that computes in it, else float32"),
+    )  # fmt: skip
+    precision = models.CharField(max_length=10, blank=True, editable=False)
+    """Of its vectors, once there are some, where `dtype` leaves it to the machine."""
     batch_tokens = models.PositiveIntegerField(
         _("batch"), default=0, help_text=_("tokens that are embedded at once; 0: as many as the device likes")
     )
     url = models.URLField(_("address"), blank=True, help_text=_("of the model server, up to /v1"))
+    api_key_variable = models.CharField(
+        _("its key"), max_length=80, blank=True, validators=[_must_name_a_key],
+        help_text=_(
+            "the environment variable that has it: KB_EMBEDDING_API_KEY, or that and _ and a name; the key goes to "
+            "this address alone. Empty: none, except to the server at KB_EMBEDDING_URL"
+        ),
+    )  # fmt: skip
     fingerprint = models.CharField(max_length=64, editable=False, unique=True)
 
     class Meta:
@@ -83,6 +112,8 @@ class Preset(models.Model):
             parts += (str(self.pooling),)
         if self.backend == self.Backend.INT8:
             parts += (str(self.backend),)  # the exact backends make the same vectors (cosine of .999 and more)
+        if self.dtype != self.Precision.AUTO:
+            parts += (str(self.dtype),)  # else `precision` says it, which never changes
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @property

@@ -17,7 +17,7 @@ from search.openai_api.route import Body, route
 from search.openai_api.vectors import vectors_of
 from search.rerank import scores_now
 from search.rerankers import RerankError
-from search.tokenize import encodable, tokenizer_named
+from search.tokenize import encodable, tokenizer_of
 
 MOST_DOCUMENTS = 512
 LONGEST = 50_000  # characters of a document; no reranking model reads more
@@ -96,5 +96,5 @@ def _compared(preset: Preset, query: str, texts: Sequence[str]) -> np.ndarray:
 
 def _tokens(preset: Preset | RerankPreset, texts: list[str]) -> int:
     """Of query and documents, as the model's tokenizer counts them."""
-    encodings = tokenizer_named(preset.model).encode_batch(texts)
+    encodings = tokenizer_of(preset).encode_batch(texts)
     return sum(min(len(one.ids), preset.max_tokens) for one in encodings)

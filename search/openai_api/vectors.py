@@ -6,7 +6,6 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from search.embedders import EmbeddingError
-from search.embedders.openai import ServerRefusal
 from search.lane import embed_instructed
 from search.models import Preset
 from search.openai_api.errors import OpenAIError, away
@@ -38,7 +37,7 @@ def _parts(read: Read) -> Iterator[list[str]]:
 
 
 def _translated(error: EmbeddingError) -> OpenAIError:
-    if isinstance(error, ServerRefusal) and error.permanent and (error.too_long or error.negotiable):
+    if error.permanent and error.refuses_text:
         said = _("The model does not take these texts: %(reason)s") % {"reason": error.message}
         return OpenAIError(400, said, param="input", code="invalid_value")
     return away(error.message)

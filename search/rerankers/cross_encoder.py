@@ -13,7 +13,7 @@ from django.conf import settings as installation
 from sentence_transformers import CrossEncoder
 
 from search.embedders.batches import batches
-from search.embedders.local import device_of
+from search.embedders.device import device_of
 from search.embedders.weights import UNREADABLE, reads_safetensors, why_unreadable
 from search.rerankers import RerankError, RerankSettings
 from search.rerankers.qwen3 import prompts

@@ -17,7 +17,7 @@ REFUSED = (400, 404, 405, 422)  # what servers say to a request that is not of t
 
 
 class ServerReranker:
-    """Speaks both kinds of requests and remembers which one this server understands.
+    """Speaks both kinds of requests and remembers which one this server last answered.
 
     `{"query", "documents"}` is answered by `{"results": [{"index", "relevance_score"}]}` (Jina, Cohere, vLLM,
     llama.cpp), `{"query", "texts"}` by `[{"index", "score"}]` (text-embeddings-inference). An instruction is put before
@@ -27,7 +27,7 @@ class ServerReranker:
     def __init__(self, settings: RerankSettings) -> None:
         self.settings = settings
         self.client = _client(settings)
-        self._bodies = [_documents, _texts]
+        self._bodies = (_documents, _texts)
 
     def score(self, question: str, passages: Sequence[str]) -> np.ndarray:
         deadline = time.monotonic() + self.settings.seconds
@@ -42,14 +42,15 @@ class ServerReranker:
         self.client.close()
 
     def _ask(self, question: str, passages: list[str], deadline: float) -> np.ndarray:
-        refusals = []
-        for body in tuple(self._bodies):
-            response = self._post(body(self.settings, question, passages), deadline)
-            if response.status_code not in REFUSED:
-                self._bodies = [body]
-                return _scores(response, len(passages))
-            refusals.append(response)
-        return _scores(refusals[0], len(passages))
+        first, other = self._bodies
+        response = self._post(first(self.settings, question, passages), deadline)
+        if response.status_code in REFUSED:
+            second = self._post(other(self.settings, question, passages), deadline)
+            if second.status_code not in REFUSED:
+                response, first, other = second, other, first
+        if response.status_code == httpx.codes.OK:  # any other answer says nothing of the kind of server
+            self._bodies = (first, other)
+        return _scores(response, len(passages))
 
     def _post(self, body: dict[str, Any], deadline: float) -> httpx.Response:
         left = deadline - time.monotonic()

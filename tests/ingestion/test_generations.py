@@ -190,7 +190,7 @@ def test_a_text_that_the_new_model_refuses_is_named_and_the_rest_is_built(handbo
 
     def picky(texts):
         if any("entry 2-1 " in text for text in texts):
-            raise EmbeddingError("The model refuses this text.", permanent=True)
+            raise EmbeddingError("The model refuses this text.", permanent=True, refuses_text=True)
         return refuse(texts)
 
     monkeypatch.setattr(embedder, "embed_documents", picky)

@@ -109,7 +109,7 @@ def server(shelf, monkeypatch):
     """A model server that reads 60 words of a text, cuts off the rest and says so; each word is a token."""
     tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    monkeypatch.setattr("search.tokenize.tokenizer_named", lambda model: tokenizer)
+    monkeypatch.setattr("search.tokenize.tokenizer_named", lambda model, revision: tokenizer)
     running = OddServer()
     running.habits.reads = 60
     yield running

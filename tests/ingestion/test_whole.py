@@ -209,7 +209,7 @@ def test_of_several_the_one_that_the_model_refuses_is_stood_for_by_its_passages(
 
     def refuses(texts):
         if any("kiln" in text for text in texts):
-            raise EmbeddingError("It does not fit into memory.", permanent=True)
+            raise EmbeddingError("It does not fit into memory.", refuses_text=True)
         return embed_documents(texts)
 
     monkeypatch.setattr(reader, "embed_documents", refuses)

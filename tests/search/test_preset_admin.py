@@ -63,6 +63,7 @@ def typed(**changed) -> dict:
         "name": "new", "engine": "local", "model": "some/model", "revision": "", "url": "", "dimension": 8,
         "shortest": "", "max_tokens": 512, "pooling": "", "query_instruction": "", "document_instruction": "",
         "classification_instruction": "", "clustering_instruction": "", "backend": "auto", "batch_tokens": 0,
+        "dtype": "auto", "api_key_variable": "",
     }  # fmt: skip
     return {**fields, **changed}
 
@@ -245,7 +246,7 @@ def test_what_a_backend_loses_is_shown(panel, folder, monkeypatch):
     engine = WordsEmbedder(settings_of(preset))
     made = folder_of(settings_of(preset), "openvino-int8", folder)
     made.mkdir(parents=True)
-    conversion = Conversion("openvino-int8", cosine_min=0.9871, cosine_mean=0.9965, texts=24)
+    conversion = Conversion("openvino-int8", cosine_min=0.9871, cosine_mean=0.9965, texts=24, speed=2.61)
     (made / CONVERSION).write_text(json.dumps(asdict(conversion)))
     monkeypatch.setattr("search.embedders.converted.folder_of", lambda *asked: made if "int8" in asked[1] else folder)
     running = lane_server.serve(lambda model, texts: engine.embed_raw(texts), socket_path())
@@ -255,6 +256,7 @@ def test_what_a_backend_loses_is_shown(panel, folder, monkeypatch):
         running.shutdown()
         running.server_close()
     assert "a cosine of 0.9965 to those of full precision, 0.9871 at the least" in html
+    assert "2.61 times as fast as PyTorch here" in html
 
 
 def test_nobody_but_an_administrator_tries_presets(client, alice, served_preset):

@@ -25,7 +25,10 @@ class Jina:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        texts = json.loads(request.content)["documents"]
+        body = json.loads(request.content)
+        if "documents" not in body:
+            return httpx.Response(400, json={"error": {"message": '"documents" must be provided'}})
+        texts = body["documents"]
         rows = [{"index": place, "relevance_score": worth(text)} for place, text in enumerate(texts)]
         return httpx.Response(200, json={"results": sorted(rows, key=lambda row: -row["relevance_score"])})
 
@@ -87,6 +90,26 @@ def test_which_kind_a_server_is_of_is_found_out_once(asking):
     assert [sorted(json.loads(request.content)) for request in server.requests][1:] == [
         ["query", "seconds", "texts", "truncate"]
     ] * 2
+
+
+@pytest.mark.parametrize("kind", [Jina, Tei])
+@pytest.mark.parametrize("status", [401, 429, 502, 503])
+def test_a_server_that_was_busy_is_understood_afterwards(asking, kind, status):
+    """Only an answer says which kind it is of: a server that starts refuses the one as well as the other."""
+    server, waking = kind(), [httpx.Response(status, text="not now")] * 3
+    reranker = asking(lambda request: waking.pop() if waking else server(request))
+    for _ in range(3):
+        with pytest.raises(RerankError, match=str(status)):
+            reranker.score("who?", ["a"])
+    assert reranker.score("who?", ["a"]) == pytest.approx([0.01])
+
+
+def test_a_server_that_another_took_the_place_of_is_understood(asking):
+    servers = {"now": Tei()}
+    reranker = asking(lambda request: servers["now"](request))
+    reranker.score("who?", ["a"])
+    servers["now"] = Jina()
+    assert reranker.score("who?", ["a"]) == pytest.approx([0.01])
 
 
 def test_an_instruction_stands_before_the_question(asking):

@@ -9,6 +9,7 @@ import numpy as np
 import openai
 import pytest
 
+from search.embedders import EmbeddingError
 from search.openai_api import inputs, vectors
 from search.tokenize import tokenizer_of
 from tests.engines import DIMENSION, WordsEmbedder
@@ -151,6 +152,16 @@ def test_without_the_embed_worker_it_says_to_come_again(client, folder, preset):
 def test_a_text_that_the_model_refuses_is_the_senders_to_mend(client, worker, preset):
     error = refused(client.embeddings.create, model="words", input="unembeddable")
     assert (error.status_code, error.param) == (400, "input")
+
+
+def test_an_engine_that_is_wrongly_set_up_is_not_the_senders_to_mend(client, worker, preset, monkeypatch):
+    def unset(texts):
+        raise EmbeddingError("The embedding model words is not on this machine.", permanent=True)
+
+    monkeypatch.setattr(worker.words, "embed_documents", unset)
+    error = refused(client.embeddings.create, model="words", input="a text")
+    assert error.status_code == 503
+    assert "is not on this machine" in str(error)
 
 
 def test_what_is_no_json_and_other_methods_are_told_in_openais_form(client, live_server, preset):
