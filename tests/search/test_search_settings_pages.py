@@ -211,7 +211,8 @@ def test_an_index_of_another_knowledge_base_is_not_put_to_use(manager, handbook,
 def questioned(handbook, index):
     """A built index beside the serving one, and a saved question."""
     questions = QuestionSet.objects.create(knowledge_base=handbook, name="Ours")
-    Question.objects.create(question_set=questions, text="When does the kiln open?")
+    question = Question.objects.create(question_set=questions, text="When does the kiln open?")
+    question.relevant.create(document=handbook.documents.get())
     made = building(handbook, state=State.BUILT, built_at=index.created_at)
     made.indexed_documents.create(document=handbook.documents.get(), chunks=1)
     return made
@@ -268,6 +269,15 @@ def test_a_trial_that_failed_leaves_it_to_a_person(handbook, questioned):
     decide(questioned)
     questioned.refresh_from_db()
     assert (questioned.state, "could not be asked" in questioned.note) == (State.BUILT, True)
+
+
+def test_questions_that_know_no_document_keep_no_index_from_being_put_to_use(handbook, questioned):
+    from search.switch import decide
+
+    Question.objects.get().relevant.all().delete()
+    assert trial_of(questioned).state == Trial.State.NO_QUESTIONS
+    assert decide(questioned)
+    assert not EvaluationRun.objects.exists()
 
 
 def test_over_the_api_settings_are_read_changed_and_the_indexes_watched(client, handbook, alice, index):
