@@ -1,17 +1,17 @@
 """Build generations beside the ones that serve, and fill up one that was gone back to, a bounded step at a time."""
 
 import logging
-import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import Exists, F, OuterRef
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ingestion.meter import Meter
 from ingestion.purge import drop_derived
 from ingestion.rest import Rest
+from ingestion.whole import kept_tokens, read_step, unreadable
 from ingestion.work import Work, batch_tokens, batches, cut_for, embed_apart, missing_of, pace_of, shortest_first
 from kb.acting import about
 from kb.models import Document
@@ -21,13 +21,11 @@ from search.generations import MAKING, State, lacking
 from search.keywords import KeywordError
 from search.models import Index, IndexedDocument
 from search.place import NotFindable, place
-from search.progress import tokens_left
+from search.progress import tokens_left, whole_tokens_left
 from search.switch import complete
 
 log = logging.getLogger(__name__)
 STEP_DOCUMENTS = 200  # looked at in a step
-REPORT_EVERY = 2.0  # seconds
-LATELY, LATELY_SHARE = 60.0, 0.1  # seconds, or share of all that was spent, by which the pace is smoothed
 COUNTING = 0.05  # share of the time that may go into counting what is left
 _count_again: dict[int, float] = {}  # index: when
 
@@ -79,10 +77,15 @@ def _unfinished() -> Iterator[Index]:
 
 
 def _step(index: Index, stopping: Callable[[], bool]) -> bool:
-    """Embed what the next documents miss, put them in. False if none is lacking and nothing changes."""
+    """Embed what the next documents miss, put them in, read them whole. False if none is lacking and nothing changes.
+
+    Those that are in it are read whole before others follow: so it is known early how long that takes.
+    """
+    if index.state == State.BUILDING and read_step(index, stopping):
+        return True
     documents = list(lacking(index)[:STEP_DOCUMENTS])
     if not documents:
-        return index.state == State.BUILDING and complete(index)
+        return index.state == State.BUILDING and complete(index, unreadable(index.preset))
     _count(index)
     begun = time.monotonic()
     seen, work = _gather(index, documents)
@@ -98,28 +101,6 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
     if refused:
         raise EmbeddingError(_because_of(*refused[0]), permanent=True)
     return bool(done or placed or seen)
-
-
-class Meter:
-    """Says every few seconds how much was embedded for an index, and in how long."""
-
-    def __init__(self, index: Index) -> None:
-        self.index, self.tokens, self.seconds = index, 0, 0.0
-        self._since = time.monotonic()
-
-    def embedded(self, tokens: int) -> None:
-        """So many tokens more."""
-        self.tokens += tokens
-        if time.monotonic() - self._since >= REPORT_EVERY:
-            self.report()
-
-    def report(self, more: float = 0.0) -> None:
-        """Write down what was not yet; `more` seconds went by before, for all of it."""
-        now = time.monotonic()
-        seconds = now - self._since + more
-        spent(self.index, self.tokens, seconds)
-        self.seconds += seconds
-        self._since, self.tokens = now, 0
 
 
 def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document], list[Work]]:
@@ -181,33 +162,12 @@ def _place(index: Index, documents: Sequence[Document]) -> int:
 def _count(index: Index) -> None:
     """Now and then, count the tokens that are left: what comes and goes meanwhile changes them."""
     now = time.monotonic()
-    if now < _count_again.get(index.pk, 0.0) and index.tokens_at_first:
+    if now < _count_again.get(index.pk, 0.0) and (index.tokens_at_first or index.whole_at_first):
         return
     left = tokens_left(index)
+    whole = max(0, whole_tokens_left(index) - kept_tokens(index.preset))
     took = time.monotonic() - now
     _count_again[index.pk] = now + max(10.0, took / COUNTING)
-    Index.objects.filter(pk=index.pk).update(tokens_at_first=F("tokens_done") + left)
-
-
-def spent(index: Index, tokens: int, seconds: float) -> None:
-    """Add to what was embedded for this index and how long that took; it goes on, so nothing holds it up."""
-    if tokens or index.state == State.BUILDING:
-        Index.objects.filter(pk=index.pk).update(
-            tokens_done=F("tokens_done") + tokens,
-            seconds_spent=F("seconds_spent") + seconds,
-            pace=_smoothed(index, tokens, seconds),
-            spent_at=timezone.now(),
-        )
-    if index.note and index.state in (State.BUILDING, State.SERVING):
-        Index.objects.filter(pk=index.pk).update(note="")
-
-
-def _smoothed(index: Index, tokens: int, seconds: float) -> float | None:
-    """The pace of the last minutes: a device that others use, too, is not always as fast as it was at first."""
-    index.refresh_from_db(fields=["pace", "seconds_spent"])
-    if seconds <= 0 or not (tokens or index.pace):
-        return index.pace
-    if index.pace is None:
-        return tokens / seconds
-    old = math.exp(-seconds / max(LATELY, LATELY_SHARE * index.seconds_spent))
-    return old * index.pace + (1 - old) * tokens / seconds
+    Index.objects.filter(pk=index.pk).update(
+        tokens_at_first=F("tokens_done") + left, whole_at_first=F("whole_done") + whole
+    )

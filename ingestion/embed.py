@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion import lease
-from ingestion.build import build_next, spent
+from ingestion.build import build_next
+from ingestion.meter import spent
 from ingestion.rest import Rest
 from ingestion.whole import embed_whole
 from ingestion.work import Work, batch_tokens, batches, chunks_in, cut_for, embed_apart, missing, pace_of

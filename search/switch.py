@@ -1,10 +1,13 @@
 """Let another generation serve: forward when it is built, back to the previous one, or not at all."""
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -15,6 +18,7 @@ from search.models import Index, SearchSettings
 from search.trial import Trial, trial_of
 from search.tuning import settings_for
 from search.wanted import ask_for, shape_of
+from search.whole import lacking_whole
 
 log = logging.getLogger(__name__)
 State = Index.State
@@ -28,11 +32,15 @@ class SwitchError(Exception):
         self.message = message
 
 
-def complete(index: Index) -> bool:
-    """Call an index built if every finished document is in it, and let it serve if that is to happen by itself."""
-    if lacking(index).exists():
+def complete(index: Index, unreadable: Collection[UUID] = ()) -> bool:
+    """Call an index built if every finished document is in it, and let it serve if that is to happen by itself.
+
+    Each must have a vector of its whole text, too, but for those of which none can be made.
+    """
+    if lacking(index).exists() or lacking_whole(index).exclude(pk__in=unreadable).exists():
         return False
-    now = {"state": State.BUILT, "built_at": timezone.now(), "note": "", "tokens_at_first": index.tokens_done}
+    done = {"tokens_at_first": F("tokens_done"), "whole_at_first": F("whole_done")}
+    now = {"state": State.BUILT, "built_at": timezone.now(), "note": "", **done}
     Index.objects.filter(pk=index.pk, state=State.BUILDING).update(**now)
     index.refresh_from_db()
     if index.state == State.BUILT:

@@ -43,6 +43,11 @@ class Index(models.Model):
     tokens_done = models.PositiveBigIntegerField(default=0, help_text=_("tokens embedded while it was built"))
     seconds_spent = models.FloatField(default=0.0, help_text=_("seconds of embedding while it was built"))
     pace = models.FloatField(null=True, blank=True, help_text=_("tokens a second, as it was lately"))
+    whole_at_first = models.PositiveBigIntegerField(
+        default=0, help_text=_("tokens of whole documents that were to be read when its building began")
+    )
+    whole_done = models.PositiveBigIntegerField(default=0, help_text=_("tokens of documents that were read whole"))
+    whole_seconds = models.FloatField(default=0.0, help_text=_("seconds of reading them"))
     spent_at = models.DateTimeField(null=True, blank=True, help_text=_("when these were last written"))
     built_at = models.DateTimeField(_("built"), null=True, blank=True)
     served_at = models.DateTimeField(_("served since"), null=True, blank=True)
