@@ -14,7 +14,7 @@ from ingestion.rest import Rest
 from ingestion.whole import kept_tokens, read_step, unreadable
 from ingestion.work import Work, batch_tokens, batches, cut_for, embed_apart, missing_of, pace_of, shortest_first
 from kb.acting import about
-from kb.models import Document
+from kb.models import Chunk, Document
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
 from search.generations import MAKING, State, lacking
@@ -22,6 +22,7 @@ from search.keywords import KeywordError
 from search.models import Index, IndexedDocument
 from search.place import NotFindable, place
 from search.progress import tokens_left, whole_tokens_left
+from search.refusals import refuse
 from search.switch import complete
 
 log = logging.getLogger(__name__)
@@ -94,12 +95,10 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
         loaded(index.preset)  # which takes its time, and tells nothing of how fast it embeds
     meter = Meter(index)
     with about([index.knowledge_base_id]):
-        done, refused = _embed(index, work, stopping, meter)
+        done = _embed(index, work, stopping, meter)
     placed = _place(index, _whole(index, seen))
     meter.report(cutting)
     pace_of(index.preset).took(len(done), meter.seconds)
-    if refused:
-        raise EmbeddingError(_because_of(*refused[0]), permanent=True)
     return bool(done or placed or seen)
 
 
@@ -117,27 +116,30 @@ def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document]
     return seen, shortest_first(work)
 
 
-def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> tuple[list[Work], list]:
-    """What was embedded, and what the engine refuses for good, with its reason.
+def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> list[Work]:
+    """What was embedded. Documents with a text that the engine refuses for good are left out of the index.
 
     Short and long texts come in any order, so that from the first batches on the pace is that of the whole.
     """
     done: list[Work] = []
-    refused: list[tuple[Work, EmbeddingError]] = []
     listed = list(batches(work, batch_tokens(index.preset)))
     random.shuffle(listed)
     for batch in listed:
         if stopping():
             break
-        refused += embed_apart(index.preset, batch)
+        for refused, error in embed_apart(index.preset, batch):
+            _leave_out(index, refused, error)
         done += batch
         meter.embedded(sum(item.tokens for item in batch))
-    return done, refused
+    return done
 
 
-def _because_of(work: Work, error: EmbeddingError) -> str:
-    title = Document.objects.filter(pk=work.document_id).values_list("title", flat=True).first()
-    return _("“%(title)s” cannot be embedded: %(error)s") % {"title": title, "error": error.message}
+def _leave_out(index: Index, work: Work, error: EmbeddingError) -> None:
+    """Whatever has this text, however often."""
+    having = Chunk.objects.filter(digest=work.digest, chunking=index.chunking_id, document__deleted_at=None)
+    documents = set(having.order_by().values_list("document", flat=True))
+    log.warning("%s does without %d documents: %s", index, len(documents), error.message)
+    refuse(index, documents, error.message)
 
 
 def _whole(index: Index, documents: Sequence[Document]) -> list[Document]:

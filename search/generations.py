@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.models import Document, KnowledgeBase, Section
 from search.embedders import EmbeddingError
-from search.models import Index, IndexedDocument, Preset, SearchSettings
+from search.models import Index, IndexedDocument, Preset, Refusal, SearchSettings
 from search.presets import default_preset
 from search.wanted import Shape, chunking_for, shape_for, shape_of
 
@@ -116,11 +117,17 @@ def used_presets() -> list[Preset]:
 
 
 def lacking(index: Index) -> QuerySet[Document]:
-    """The finished documents that are not in this index yet, in an order that says nothing of their length."""
+    """The finished documents that are not in this index yet, in an order that says nothing of their length.
+
+    Those that its model refuses are not among them (search.refusals).
+    """
     done = IndexedDocument.objects.filter(index=index, document=OuterRef("pk"))
+    refused = Refusal.objects.filter(
+        index=index, document=OuterRef("pk"), at__gte=Coalesce(OuterRef("ready_at"), OuterRef("created_at"))
+    )
     text = Section.objects.filter(document=OuterRef("pk"))
     return Document.objects.filter(
-        ~Exists(done), Exists(text), knowledge_base=index.knowledge_base_id, deleted_at=None,
+        ~Exists(done), ~Exists(refused), Exists(text), knowledge_base=index.knowledge_base_id, deleted_at=None,
         status=Document.Status.READY,
     ).order_by("pk")  # fmt: skip
 

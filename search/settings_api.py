@@ -1,5 +1,6 @@
 """The API of a knowledge base's search settings and indexes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from search.effect import effect_of
 from search.generation_page import Generation, generations_of
 from search.generations import start_wanted
 from search.models import Index, Preset, SearchSettings
+from search.refusals import try_again
 from search.settings_forms import SearchSettingsForm
 from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
 from search.tuning import settings_for
@@ -35,6 +37,7 @@ class SettingsChange(Input):
     chunk_tokens: int = 220
     chunk_overlap: int = 30
     switch: str = SearchSettings.Switch.AUTOMATIC
+    switch_without_refused: bool = Field(False, description="By itself also without documents that its model refuses.")
     vector_weight: float = 0.5
     document_weight: float = 0.0
     candidates: int = 100
@@ -61,6 +64,12 @@ class SettingsOut(SettingsChange):
     presets: list[PresetOut] = Field(description="That may be chosen.")
 
 
+class RefusedOut(Schema):
+    document: UUID
+    title: str
+    reason: str
+
+
 class GenerationOut(Schema):
     id: int
     state: str
@@ -69,6 +78,9 @@ class GenerationOut(Schema):
     chunk_tokens: int
     chunk_overlap: int
     documents_lacking: int
+    documents_refused: int = Field(description="It does without them, as its model refuses a text of each.")
+    documents_lost: int = Field(description="Of these, how many the index in use has.")
+    refused: list[RefusedOut] = Field(description="The first of them.")
     passages: int
     bytes: int = Field(description="What its vectors take.")
     note: str
@@ -141,15 +153,20 @@ def _out(one: Generation) -> GenerationOut:
     return GenerationOut(
         id=index.pk, state=index.state, preset=index.preset.name, dimension=index.dimension,
         chunk_tokens=index.chunking.tokens, chunk_overlap=index.chunking.overlap, documents_lacking=one.lacks,
+        documents_refused=one.refused.number, documents_lost=one.refused.lost,
+        refused=[
+            RefusedOut(document=each.document_id, title=each.document.title, reason=each.reason)
+            for each in one.refused.listed
+        ],
         passages=one.passages, bytes=one.bytes, note=index.note, trial=one.trial.sentence if one.trial else "",
         **moving,
     )  # fmt: skip
 
 
-def _done(base: KnowledgeBase, step, *arguments) -> dict:
+def _done(base: KnowledgeBase, step: Callable, *arguments, **options) -> dict:
     """The indexes after it; 409 where it cannot be done now."""
     try:
-        step(*arguments)
+        step(*arguments, **options)
     except SwitchError as error:
         raise ApiError(409, error.message) from error
     send("embed_missing")
@@ -157,13 +174,27 @@ def _done(base: KnowledgeBase, step, *arguments) -> dict:
 
 
 @router.post(f"{PATH}/generations/{{int:index}}/switch", response=GenerationsOut, summary="Put a built index to use")
-def switch(request: Request, id: UUID, index: int):
-    """The one in use is kept to go back to. Only managers may."""
+def switch(request: Request, id: UUID, index: int, without_refused: bool = False):
+    """The one in use is kept to go back to. Only managers may.
+
+    An index that would lose documents, because its model refuses them, is put to use with `without_refused` only.
+    """
     base = get_manageable(request.user, id)
+    return _done(base, switch_to, _chosen(base, index), without_refused=without_refused)
+
+
+def _chosen(base: KnowledgeBase, index: int) -> Index:
     chosen = Index.objects.filter(knowledge_base=base, pk=index).first()
     if chosen is None:
         raise ApiError(409, _("This index is no longer there."))
-    return _done(base, switch_to, chosen)
+    return chosen
+
+
+@router.post(f"{PATH}/generations/{{int:index}}/retry", response=GenerationsOut, summary="Try refused documents again")
+def retry(request: Request, id: UUID, index: int):
+    """The embed worker tries the documents again that this index does without. Only managers may."""
+    base = get_manageable(request.user, id)
+    return _done(base, try_again, _chosen(base, index))
 
 
 @router.post(f"{PATH}/generations/rollback", response=GenerationsOut, summary="Go back to the previous index")

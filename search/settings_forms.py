@@ -38,9 +38,9 @@ class SearchSettingsForm(forms.ModelForm):
     class Meta:
         model = SearchSettings
         fields = (
-            "preset", "dimension", "query_instruction", "switch", "vector_weight", "document_weight", "candidates",
-            "rank_constant", "rescore", "rerank", "rerank_candidates", "passages_a_document", "fold",
-            "superseded_last", "evaluate_every_days",
+            "preset", "dimension", "query_instruction", "switch", "switch_without_refused", "vector_weight",
+            "document_weight", "candidates", "rank_constant", "rescore", "rerank", "rerank_candidates",
+            "passages_a_document", "fold", "superseded_last", "evaluate_every_days",
         )  # fmt: skip
 
     def __init__(self, *args, knowledge_base: KnowledgeBase, **kwargs) -> None:

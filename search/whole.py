@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.models import Document
-from search.models import DocumentVector, Index, IndexedDocument, Preset, Vector
+from search.models import DocumentVector, Index, IndexedDocument, Preset, Refusal, Vector
 from search.vectors import decode, encode
 
 READS_LITTLE = 1024  # tokens: below, a whole text read again in parts would say no more than its passages have said
@@ -72,7 +72,8 @@ def to_read(index: Index) -> QuerySet[Document]:
         preset=index.preset_id, from_chunks=False, document__sha256=OuterRef("sha256"),
         document__title=OuterRef("title"),
     ).exclude(document=OuterRef("pk"))  # fmt: skip
-    return unread(index).filter(~Exists(twins))
+    refused = Refusal.objects.filter(index=index.pk, document=OuterRef("pk"))
+    return unread(index).filter(~Exists(twins), ~Exists(refused))
 
 
 def any_lacking() -> bool:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Chunking, Document, KnowledgeBase
@@ -89,6 +90,24 @@ class IndexedDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document} in {self.index}"
+
+
+class Refusal(models.Model):
+    """This document is not in this index, because the index's model refuses a text of it for good.
+
+    It holds for the text of the document that was ready `at` that time.
+    """
+
+    index = models.ForeignKey(Index, models.CASCADE, related_name="refusals")
+    document = models.ForeignKey(Document, models.CASCADE, related_name="+")
+    reason = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="a_document_refused_once", fields=["index", "document"])]
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.reason}"
 
 
 class Vector(models.Model):

@@ -7,6 +7,7 @@ from kb.models import KnowledgeBase
 from search.measures import MEASURES
 from search.models import Index, Preset, Question, SearchSettings
 from search.models.evaluation import EvaluationRun, QuestionSet
+from search.refusals import refuse
 from search.trial import Trial, trial_of
 from search.tuning import settings_for
 from tests.search.library import add_document, direction, make_index, make_preset
@@ -194,6 +195,49 @@ def test_the_buttons_put_to_use_go_back_give_up_and_forget(manager, handbook, in
     assert not Index.objects.filter(state=State.PREVIOUS).exists()
     answer = manager.post(page("generation_cancel", handbook), follow=True)
     assert "No index is being built." in answer.text
+
+
+@pytest.fixture
+def refusing(handbook, index):
+    """A built index whose model refuses the only document."""
+    built = building(handbook, state=State.BUILT, built_at=index.created_at)
+    refuse(built, [handbook.documents.get().pk], "Too long for this model.")
+    return built
+
+
+def test_the_page_names_what_the_new_model_refuses_and_offers_to_do_without(manager, handbook, refusing):
+    shown = manager.get(page("search_settings", handbook)).text
+    assert "Too long for this model." in shown
+    assert "1 is found now and would not be any more." in shown
+    answer = manager.post(page("generation_switch", handbook), {"index": refusing.pk}, follow=True)
+    assert "refuses one document" in answer.text
+    manager.post(page("generation_switch", handbook), {"index": refusing.pk, "without_refused": "1"})
+    refusing.refresh_from_db()
+    assert refusing.state == State.SERVING
+    assert "Too long for this model." in manager.get(page("search_settings", handbook)).text
+    assert "Questions do not find this document" in manager.get(handbook.documents.get().get_absolute_url()).text
+
+
+def test_the_button_lets_refused_documents_be_tried_again(manager, handbook, refusing):
+    Index.objects.filter(pk=refusing.pk).update(note="It waits.")
+    answer = manager.post(page("generation_retry", handbook), {"index": refusing.pk}, follow=True)
+    assert "They are tried again." in answer.text
+    refusing.refresh_from_db()
+    assert (refusing.refusals.count(), refusing.note) == (0, "")
+
+
+def test_over_the_api_refused_documents_are_listed_tried_again_and_done_without(client, handbook, alice, refusing):
+    from kb.models import ApiKey
+
+    headers = {"authorization": f"Bearer {ApiKey.issue(alice, 'test')[1]}"}
+    url = f"/api/v1/knowledge-bases/{handbook.pk}/generations"
+    made = client.get(url, headers=headers).json()["generations"][1]
+    assert (made["documents_refused"], made["documents_lost"]) == (1, 1)
+    assert made["refused"][0]["reason"] == "Too long for this model."
+    assert client.post(f"{url}/{refusing.pk}/switch", headers=headers).status_code == 409
+    assert client.post(f"{url}/{refusing.pk}/switch?without_refused=true", headers=headers).status_code == 200
+    again = client.post(f"{url}/{refusing.pk}/retry", headers=headers).json()["generations"][0]
+    assert (again["state"], again["documents_refused"]) == ("serving", 0)
 
 
 def test_an_index_of_another_knowledge_base_is_not_put_to_use(manager, handbook, index, charlie):
