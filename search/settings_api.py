@@ -11,7 +11,7 @@ from pydantic import Field
 
 from kb.access import get_manageable
 from kb.api import Input
-from kb.api_errors import ApiError
+from kb.api_errors import ApiError, ErrorOut
 from kb.bell import send
 from kb.models import KnowledgeBase
 from kb.request import Request
@@ -21,8 +21,9 @@ from search.generations import start_wanted
 from search.models import Index, Preset, SearchSettings
 from search.refusals import try_again
 from search.settings_forms import SearchSettingsForm
+from search.settings_trial import can_be_tried, preview, tried_lately, verdict
 from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
-from search.tuning import settings_for
+from search.tuning import Tuning, settings_for, tuning_of
 
 router = Router(tags=["Search settings"])
 PATH = "/knowledge-bases/{uuid:id}"
@@ -51,6 +52,10 @@ class SettingsChange(Input):
     evaluate_every_days: int = 0
 
 
+class SettingsPatch(SettingsChange):
+    anyway: bool = Field(False, description="Save them though the search gets worse, or nobody knows whether it does.")
+
+
 class PresetOut(Schema):
     id: int
     name: str
@@ -62,6 +67,27 @@ class PresetOut(Schema):
 class SettingsOut(SettingsChange):
     effect: str = Field("", description="What the last change set going.")
     presets: list[PresetOut] = Field(description="That may be chosen.")
+
+
+class Measured(Schema):
+    way: str = Field(description="Of searching: that in which chat searches.")
+    measure: str
+    before: float
+    after: float
+    is_worse: bool
+
+
+class SettingsTrial(Schema):
+    id: UUID = Field(description="Of the evaluation that asks the saved questions with the new settings.")
+    progress: int
+    progress_total: int
+    measured: list[Measured] = Field(description="What decides; empty until it is known.")
+
+
+class NotSaved(ErrorOut):
+    """`code`: `being_tried` (ask again), `search_gets_worse`, or `not_measured`. Nothing was saved."""
+
+    trial: SettingsTrial
 
 
 class RefusedOut(Schema):
@@ -107,18 +133,45 @@ def show_settings(request: Request, id: UUID):
     return _settings_out(get_manageable(request.user, id))
 
 
-@router.patch(f"{PATH}/search-settings", response=SettingsOut, summary="Change what is given")
-def change_settings(request: Request, id: UUID, body: SettingsChange):
-    """Another preset, dimension, instruction or cut builds a new index beside the one in use. Only managers may."""
+@router.patch(f"{PATH}/search-settings", response={200: SettingsOut, 409: NotSaved}, summary="Change what is given")
+def change_settings(request: Request, id: UUID, body: SettingsPatch):
+    """Another preset, dimension, instruction or cut builds a new index beside the one in use. Only managers may.
+
+    What would take effect with the next question is tried on the saved questions first, by a worker: until that is
+    done, and where the search gets worse by it, the answer is 409 and nothing is saved. The same request asked again
+    saves as soon as it is known that the search does not get worse; with `anyway` it saves at once.
+    """
     base = get_manageable(request.user, id)
-    form = _form(base, body.model_dump(exclude_unset=True))
+    changes = body.model_dump(exclude_unset=True)
+    anyway = changes.pop("anyway", False)
+    form = _form(base, changes)
     if not form.is_valid():
         raise ApiError(422, " ".join(f"{name}: {each}" for name, errors in form.errors.items() for each in errors))
+    if not anyway and (problem := _problem(request, base, tuning_of(form.instance))):
+        return 409, problem
     effect = effect_of(KnowledgeBase.objects.get(pk=base.pk), form.shape()).sentence
     form.save()
     if start_wanted(base):
         send("embed_missing")
-    return _settings_out(base, effect)
+    return 200, _settings_out(base, effect)
+
+
+def _problem(request: Request, base: KnowledgeBase, tuning: Tuning) -> dict | None:
+    """Why these may not be saved (yet), with what is known of them; a trial is begun where there was none."""
+    if not can_be_tried(base, tuning):
+        return None
+    found = verdict(tried_lately(base, tuning) or preview(base, tuning, request.user))
+    if found.is_settled and not found.needs_a_yes:
+        return None
+    code = "not_measured" if found.has_failed else "search_gets_worse" if found.comparison else "being_tried"
+    runs = [run for run in (found.run, found.before) if run]
+    trial = {
+        "id": found.run.pk,
+        "progress": sum(run.progress for run in runs),
+        "progress_total": sum(run.progress_total for run in runs),
+        "measured": found.comparison.verdict if found.comparison else (),
+    }
+    return {"error": {"code": code, "message": " ".join(found.sentences)}, "trial": trial}
 
 
 def _form(base: KnowledgeBase, changes: dict) -> SearchSettingsForm:
