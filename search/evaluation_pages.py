@@ -37,6 +37,7 @@ class Line:
     """A row of a table of results: a way of searching (or a dimension) and its figures.
 
     `figures` are {"value", "low", "high"} in the order of the table's measures; `bytes` is the memory of the vectors.
+    `store` is what the vector store itself did at a dimension (search.stored_curve), where it was asked.
     """
 
     way: str
@@ -45,6 +46,7 @@ class Line:
     p95: float | None
     bytes: int | None
     is_chat: bool
+    store: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +66,7 @@ def _line(run: EvaluationRun, way: str, found: dict[str, Any], measures: Sequenc
         p50=took.get("p50"),
         p95=took.get("p95"),
         bytes=found.get("bytes"),
+        store=found.get("store"),
         is_chat=way == (chat_way(run) if run.reason != Reason.CURVE else str(run.index and run.index.dimension)),
     )
 
@@ -113,8 +116,14 @@ def history(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> 
 
 
 def curve(run: EvaluationRun) -> dict[str, Any]:
-    """The chart of a run over the dimensions: how much is found, in what time, in how much memory."""
+    """The chart of a run over the dimensions: how much is found, and in what time.
+
+    That of the vector store, where it was asked at every dimension; else of exact search.
+    """
     results = sorted(run.results.items(), key=lambda one: int(one[0]))
+    engine = store_of(run)
+    by_store = engine and all("store" in found for _dimension, found in results)
+    asked = {"store": engine if by_store else _("exact search")}
     return {
         "labels": [dimension for dimension, _found in results],
         "x": _("dimension"),
@@ -124,10 +133,15 @@ def curve(run: EvaluationRun) -> dict[str, Any]:
             for measure in CHIEF
         ],
         "right": {
-            "name": _("milliseconds a question"),
-            "values": [found["milliseconds"].get("p50") for _dimension, found in results],
+            "name": _("milliseconds a question, %(store)s") % asked,
+            "values": [found["store" if by_store else "milliseconds"].get("p50") for _dimension, found in results],
         },
     }
+
+
+def store_of(run: EvaluationRun) -> str:
+    """The name of the vector store that a run over the dimensions asked; empty where it asked none."""
+    return next((found["store"]["engine"] for found in run.results.values() if "store" in found), "")
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ def _found(request: Request, run: EvaluationRun) -> dict:
         "measures": pages.SHOWN,
         "is_curve": is_curve,
         "curve": pages.curve(run) if is_curve else None,
+        "store": pages.store_of(run),
         "may_cut": bool(run.index and run.index.preset.shortest),
         "ways": [(one, pages.way_name(one)) for one in ways],
         "way": way,
