@@ -17,8 +17,9 @@ from kb.acting import about
 from kb.models import Chunk, Document
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
-from search.generations import MAKING, State, lacking
+from search.generations import MAKING, State, lacking, on_trial
 from search.keywords import KeywordError
+from search.lengths import built_to_measure
 from search.models import Index, IndexedDocument
 from search.place import NotFindable, place
 from search.progress import tokens_left, whole_tokens_left
@@ -36,7 +37,16 @@ def build_next(stopping: Callable[[], bool], rest: Rest) -> bool:
 
     What fails here is written on the index and holds up neither a document nor another index.
     """
-    for index in _unfinished():
+    return _bring_on(_unfinished(), stopping, rest)
+
+
+def build_trials(stopping: Callable[[], bool], rest: Rest) -> bool:
+    """The same of the indexes that are built to be measured."""
+    return _bring_on(on_trial(), stopping, rest)
+
+
+def _bring_on(indexes: Iterable[Index], stopping: Callable[[], bool], rest: Rest) -> bool:
+    for index in indexes:
         if rest.has(index):
             continue
         try:
@@ -86,7 +96,7 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
         return True
     documents = list(lacking(index)[:STEP_DOCUMENTS])
     if not documents:
-        return index.state == State.BUILDING and complete(index, unreadable(index.preset))
+        return _finish(index)
     _count(index)
     begun = time.monotonic()
     seen, work = _gather(index, documents)
@@ -100,6 +110,13 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
     meter.report(cutting)
     pace_of(index.preset).took(len(done), meter.seconds)
     return bool(done or placed or seen)
+
+
+def _finish(index: Index) -> bool:
+    """Whether that changes anything."""
+    if index.state == State.TRIAL:
+        return built_to_measure(index)
+    return index.state == State.BUILDING and complete(index, unreadable(index.preset))
 
 
 def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document], list[Work]]:
@@ -167,7 +184,7 @@ def _count(index: Index) -> None:
     if now < _count_again.get(index.pk, 0.0) and (index.tokens_at_first or index.whole_at_first):
         return
     left = tokens_left(index)
-    whole = max(0, whole_tokens_left(index) - kept_tokens(index.preset))
+    whole = 0 if index.state == State.TRIAL else max(0, whole_tokens_left(index) - kept_tokens(index.preset))
     took = time.monotonic() - now
     _count_again[index.pk] = now + max(10.0, took / COUNTING)
     Index.objects.filter(pk=index.pk).update(

@@ -37,7 +37,7 @@ class Meter:
 
 def spent(index: Index, tokens: int, seconds: float) -> None:
     """Add to what was embedded for this index and how long that took; it goes on, so nothing holds it up."""
-    if tokens or index.state == State.BUILDING:
+    if tokens or index.state in (State.BUILDING, State.TRIAL):
         Index.objects.filter(pk=index.pk).update(
             tokens_done=F("tokens_done") + tokens,
             seconds_spent=F("seconds_spent") + seconds,
@@ -56,7 +56,7 @@ def spent_reading(index: Index, tokens: int, seconds: float) -> None:
 
 
 def _nothing_holds_it_up(index: Index) -> None:
-    if index.note and index.state in (State.BUILDING, State.SERVING):
+    if index.note and index.state in (State.BUILDING, State.SERVING, State.TRIAL):
         Index.objects.filter(pk=index.pk).update(note="")
 
 

@@ -78,14 +78,14 @@ def effect_of(knowledge_base: KnowledgeBase, shape: Shape) -> Effect:
         return Effect(False, stops=making is not None)
     if making is not None and shape_of(making) == shape:
         return Effect(False)
-    passages, tokens = _to_embed(knowledge_base, serving, shape)
+    passages, tokens = to_embed(knowledge_base, serving, shape)
     made = Index(knowledge_base=knowledge_base, preset=shape.preset, chunking=serving.chunking)  # as if
     documents, whole_tokens = to_read(made).count(), whole_tokens_left(made)
     seconds = seconds_of(shape.preset, tokens, whole_tokens)
     return Effect(True, passages, tokens, documents, whole_tokens, seconds)
 
 
-def _to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tuple[int, int]:
+def to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tuple[int, int]:
     """(passages, tokens): counted where the documents are cut so already, else by what they are now."""
     living = Chunk.objects.filter(document__knowledge_base=knowledge_base, document__deleted_at=None).order_by()
     cut = same_cut(knowledge_base, shape)

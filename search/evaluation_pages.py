@@ -18,11 +18,12 @@ from search.models import EvaluationRun, QuestionSet
 State, Reason = EvaluationRun.State, EvaluationRun.Reason
 SHOWN = ("recall@1", "recall@3", "recall@5", "recall@10", "mrr@10", "ndcg@10")
 CHIEF = ("recall@5", "mrr@10", "ndcg@10")
+CURVES = (Reason.CURVE, Reason.LENGTHS)  # whose results are by a number, not by a way of searching
 HISTORY = 60  # runs in a chart
 
 
 def way_name(way: str) -> str:
-    """How a way of searching is called; a dimension is its own name."""
+    """How a way of searching is called; a dimension or a passage length is its own name."""
     names = {"vector": _("by meaning"), "keyword": _("by words"), "hybrid": _("by both"), "reranked": _("reranked")}
     return names.get(way, way)
 
@@ -34,10 +35,11 @@ def measure_name(measure: str) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table of results: a way of searching (or a dimension) and its figures.
+    """A row of a table of results: a way of searching (or a dimension, or a passage length) and its figures.
 
     `figures` are {"value", "low", "high"} in the order of the table's measures; `bytes` is the memory of the vectors.
-    `store` is what the vector store itself did at a dimension (search.stored_curve), where it was asked.
+    `store` is what the vector store itself did at a dimension (search.stored_curve), where it was asked; `passages` is
+    how many there are of a length.
     """
 
     way: str
@@ -47,6 +49,7 @@ class Line:
     bytes: int | None
     is_chat: bool
     store: dict[str, Any] | None = None
+    passages: int | None = None
 
     @property
     def name(self) -> str:
@@ -67,13 +70,23 @@ def _line(run: EvaluationRun, way: str, found: dict[str, Any], measures: Sequenc
         p95=took.get("p95"),
         bytes=found.get("bytes"),
         store=found.get("store"),
-        is_chat=way == (chat_way(run) if run.reason != Reason.CURVE else str(run.index and run.index.dimension)),
+        passages=found.get("passages"),
+        is_chat=way == usual_way(run),
     )
+
+
+def usual_way(run: EvaluationRun) -> str:
+    """That of its results which chat has: a way of searching, or the dimension or the passage length in use then."""
+    if run.index and run.reason == Reason.CURVE:
+        return str(run.index.dimension)
+    if run.index and run.reason == Reason.LENGTHS:
+        return str(run.index.chunking.tokens)
+    return chat_way(run)
 
 
 def comparable(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
     """The finished runs that two can be compared of, the newest first."""
-    return _with_index(knowledge_base.evaluation_runs.filter(state=State.DONE).exclude(reason=Reason.CURVE))
+    return _with_index(knowledge_base.evaluation_runs.filter(state=State.DONE).exclude(reason__in=CURVES))
 
 
 def measured(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
@@ -116,24 +129,25 @@ def history(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> 
 
 
 def curve(run: EvaluationRun) -> dict[str, Any]:
-    """The chart of a run over the dimensions: how much is found, and in what time.
+    """The chart of a run over dimensions or passage lengths: how much is found, and in what time.
 
-    That of the vector store, where it was asked at every dimension; else of exact search.
+    At dimensions, that of the vector store, where it was asked at every one; else of exact search.
     """
     results = sorted(run.results.items(), key=lambda one: int(one[0]))
     engine = store_of(run)
     by_store = engine and all("store" in found for _dimension, found in results)
     asked = {"store": engine if by_store else _("exact search")}
+    is_lengths = run.reason == Reason.LENGTHS
     return {
         "labels": [dimension for dimension, _found in results],
-        "x": _("dimension"),
+        "x": _("passage length") if is_lengths else _("dimension"),
         "y": _("share found"),
         "series": [
             {"name": measure_name(measure), "values": [found[measure]["value"] for _dimension, found in results]}
             for measure in CHIEF
         ],
         "right": {
-            "name": _("milliseconds a question, %(store)s") % asked,
+            "name": _("milliseconds a question") if is_lengths else _("milliseconds a question, %(store)s") % asked,
             "values": [found["store" if by_store else "milliseconds"].get("p50") for _dimension, found in results],
         },
     }

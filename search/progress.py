@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from kb.models import Chunk, Document
 from search import vectors
-from search.generations import MAKING, State, lacking
+from search.generations import MAKING, State, lacking, on_trial
 from search.models import DocumentVector, Index, IndexedDocument, Preset
 from search.whole import lacking_whole, to_read
 
@@ -71,7 +71,7 @@ def in_short(progress: Progress) -> str:
 def progress_of(index: Index, now: datetime | None = None) -> Progress:
     """How far it is at this moment; cheap enough to be asked every few seconds."""
     now = now or timezone.now()
-    unread = lacking_whole(index).count()
+    unread = 0 if index.state == State.TRIAL else lacking_whole(index).count()  # it shares those of the one in use
     missing = lacking(index).count() + unread
     inside = IndexedDocument.objects.filter(index=index).count() - unread
     left, whole_left = _left(index) if missing else (0, 0)
@@ -94,7 +94,7 @@ def _own_seconds(index: Index, missing: int, inside: int) -> float | None:
         return 0.0
     left, whole_left = _left(index)
     if left + whole_left:
-        speed = index.pace or _overall(index)
+        speed = index.pace or _overall(index) or (speed_of(index.preset) if index.state == State.TRIAL else None)
         parts = _seconds(left, speed), _seconds(whole_left, _whole_speed(index) or speed)
         return None if None in parts else sum(part or 0.0 for part in parts)
     if not inside or not index.seconds_spent:
@@ -210,7 +210,11 @@ def _tokens_a_chunk(documents: QuerySet[Document]) -> float:
 
 def _seconds_of_others(index: Index) -> float:
     before = Q(begun_at__lt=index.begun_at) | Q(begun_at=index.begun_at, pk__lt=index.pk)
-    others = Index.objects.filter(before, state__in=MAKING, knowledge_base__deleted_at=None).select_related("preset")
+    making = Index.objects.filter(state__in=MAKING, knowledge_base__deleted_at=None).select_related("preset")
+    if index.state == State.TRIAL:  # which come after all that are to serve
+        others = [*making, *on_trial().filter(before, built_at=None)]
+    else:
+        others = list(making.filter(before))
     return sum(_known_seconds(other) for other in others if not other.note)
 
 

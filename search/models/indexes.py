@@ -10,13 +10,17 @@ from search.models.presets import Preset
 
 
 class Index(models.Model):
-    """A generation: one knowledge base, cut, embedded and asked in one way. One serves while another is filled."""
+    """A generation: one knowledge base, cut, embedded and asked in one way. One serves while another is filled.
+
+    One on trial is filled to be measured and never serves as such (search.lengths).
+    """
 
     class State(models.TextChoices):
         BUILDING = "building", _("being built")
         BUILT = "built", _("built, not in use yet")
         SERVING = "serving", _("serving")
         PREVIOUS = "previous", _("kept to go back to")
+        TRIAL = "trial", _("built to be measured")
         RETIRED = "retired", _("retired")
 
     knowledge_base = models.ForeignKey(
@@ -54,6 +58,10 @@ class Index(models.Model):
     served_at = models.DateTimeField(_("served since"), null=True, blank=True)
     retired_at = models.DateTimeField(_("replaced"), null=True, blank=True)
     note = models.TextField(_("note"), blank=True, help_text=_("a sentence about its building, or what holds it up"))
+    trial = models.ForeignKey(
+        "search.EvaluationRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="trials",
+        help_text=_("the evaluation that it is built for"),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("index")

@@ -116,6 +116,8 @@ OBJECTS: dict[str, list[Use]] = {
         Use(MANAGER, "post", {"kind": "run"}),
         Use(MANAGER, "post", {"kind": "curve", "question_set": "{question_set}"}),
     ],
+    f"{EVALUATION}/lengths": [Use(MANAGER, "post", {"lengths": "64"})],
+    f"{EVALUATION}/runs/<uuid:run>/use": [Use(MANAGER, "post", {"length": "64"})],
     f"{EVALUATION}/compare": [Use(MANAGER, query="?before={run}&after={run}")],
     f"{EVALUATION}/runs/<uuid:run>/": [Use(MANAGER), Use(MANAGER, query="?part=progress")],
     f"{EVALUATION}/runs/<uuid:run>/verdict": [Use(MANAGER)],
