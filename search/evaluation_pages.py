@@ -18,6 +18,7 @@ from search.models import EvaluationRun, QuestionSet
 State, Reason = EvaluationRun.State, EvaluationRun.Reason
 SHOWN = ("recall@1", "recall@3", "recall@5", "recall@10", "mrr@10", "ndcg@10")
 CHIEF = ("recall@5", "mrr@10", "ndcg@10")
+BESIDE_STORE = tuple(one for one in SHOWN if one != "recall@3")  # where the table has one column more
 CURVES = (Reason.CURVE, Reason.LENGTHS)  # whose results are by a number, not by a way of searching
 HISTORY = 60  # runs in a chart
 
@@ -151,6 +152,13 @@ def curve(run: EvaluationRun) -> dict[str, Any]:
             "values": [found["store" if by_store else "milliseconds"].get("p50") for _dimension, found in results],
         },
     }
+
+
+def shown_of(run: EvaluationRun) -> Sequence[str]:
+    """The measures that there is room for in the run's table."""
+    if run.reason == Reason.LENGTHS:
+        return CHIEF
+    return BESIDE_STORE if store_of(run) else SHOWN
 
 
 def store_of(run: EvaluationRun) -> str:

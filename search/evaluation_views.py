@@ -121,8 +121,8 @@ def _found(request: Request, run: EvaluationRun) -> dict:
     rows = pages.rows_of(run, way, show)
     others = pages.measured(run.knowledge_base).exclude(pk=run.pk).defer("answers")
     return {
-        "lines": pages.lines_of(run),
-        "measures": pages.SHOWN,
+        "lines": pages.lines_of(run, pages.shown_of(run)),
+        "measures": pages.shown_of(run),
         "is_curve": is_curve,
         "curve": pages.curve(run) if is_curve else None,
         "store": pages.store_of(run),

@@ -14,7 +14,7 @@ from search.question_sets import complete
 class LengthsForm(forms.Form):
     """Lengths in tokens, and the questions to ask. `plan` is what a valid one takes."""
 
-    lengths = forms.CharField(label=_("Passage lengths"), max_length=100, help_text=_("in tokens"))
+    lengths = forms.CharField(label=_("Passage lengths in tokens"), max_length=100)
     question_set = forms.ModelChoiceField(
         QuestionSet.objects.none(), label=_("Questions"), required=False, empty_label=_("all saved questions")
     )

@@ -23,9 +23,9 @@ from search.evaluate import start
 from search.generations import UNFINISHED, on_trial, start_wanted
 from search.models import EvaluationRun, Index, QuestionSet
 from search.progress import Progress, progress_of, seconds_of
-from search.wanted import Shape, chunking_for, shape_of
+from search.wanted import LONGEST_PASSAGE, SHORTEST_PASSAGE, Shape, chunking_for, shape_of
 
-SHORTEST, MOST = 32, 6  # tokens; lengths in a comparison
+MOST = 6  # lengths in a comparison
 USUAL = (64, 128, 256, 512, 1024, 2048)
 KEPT = timedelta(days=1)
 State, Reason = Index.State, EvaluationRun.Reason
@@ -104,9 +104,9 @@ def plan(knowledge_base: KnowledgeBase, lengths: Iterable[int]) -> Plan:
         raise LengthsError(_("There is no index to ask: nothing in this knowledge base is indexed yet."))
     used = shape_of(index)
     wanted = {used.tokens, *lengths}
-    longest = index.preset.max_tokens
-    if wrong := [one for one in wanted if not SHORTEST <= one <= longest]:
-        known = {"wrong": wrong[0], "shortest": SHORTEST, "longest": longest, "model": index.preset}
+    longest = min(index.preset.max_tokens, LONGEST_PASSAGE)
+    if wrong := [one for one in wanted if not SHORTEST_PASSAGE <= one <= longest]:
+        known = {"wrong": wrong[0], "shortest": SHORTEST_PASSAGE, "longest": longest, "model": index.preset}
         raise LengthsError(_("%(wrong)d is not between %(shortest)d and %(longest)d, which %(model)s reads.") % known)
     if not 1 < len(wanted) <= MOST:
         raise LengthsError(_("Name one to %(n)d lengths other than the one in use.") % {"n": MOST - 1})

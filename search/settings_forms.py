@@ -10,9 +10,7 @@ from search.models import Preset, SearchSettings
 from search.preset_facts import Facts, facts_about
 from search.presets import default_preset
 from search.sizes import dimensions_of, size_of
-from search.wanted import Shape, shape_for
-
-SHORTEST_PASSAGE, LONGEST_PASSAGE = 32, 8000  # tokens; the model's own limit holds besides
+from search.wanted import LONGEST_PASSAGE, SHORTEST_PASSAGE, Shape, shape_for
 
 
 class SearchSettingsForm(forms.ModelForm):
