@@ -29,10 +29,10 @@ def sets_in(folder: Path) -> list[str]:
 def read_set(folder: Path, *, most_documents: int, most_questions: int) -> QuestionSet:
     """A set, or an evenly drawn part of it that keeps every document which answers one of the drawn questions."""
     relevant = _relevant(folder)
-    questions = {row["_id"]: row["text"] for row in _rows(folder / "queries.jsonl") if row["_id"] in relevant}
+    questions = {row["_id"]: row["text"] for row in rows_of(folder / "queries.jsonl") if row["_id"] in relevant}
     drawn = set(_drawn(questions, most_questions))
     needed = {document for question in drawn for document in relevant[question]}
-    documents = {row["_id"]: (row.get("title", ""), row["text"]) for row in _rows(folder / "corpus.jsonl")}
+    documents = {row["_id"]: (row.get("title", ""), row["text"]) for row in rows_of(folder / "corpus.jsonl")}
     others = _drawn([key for key in documents if key not in needed], max(0, most_documents - len(needed)))
     kept = needed | set(others)
     return QuestionSet(
@@ -75,7 +75,8 @@ def _relevant(folder: Path) -> dict[str, dict[str, int]]:
     return relevant
 
 
-def _rows(file: Path) -> Iterator[dict]:
+def rows_of(file: Path) -> Iterator[dict]:
+    """Of a file of JSON lines, or of the same one gzipped."""
     yield from (json.loads(line) for line in _lines(file))
 
 

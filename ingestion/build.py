@@ -1,17 +1,17 @@
 """Build generations beside the ones that serve, and fill up one that was gone back to, a bounded step at a time."""
 
 import logging
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import Exists, F, OuterRef
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ingestion.meter import Meter
 from ingestion.purge import drop_derived
 from ingestion.rest import Rest
+from ingestion.whole import kept_tokens, read_step, unreadable
 from ingestion.work import (
     Work,
     batch_tokens,
@@ -24,22 +24,22 @@ from ingestion.work import (
     shortest_first,
 )
 from kb.acting import about
-from kb.models import Document
+from kb.models import Chunk, Document
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
-from search.generations import MAKING, State, lacking
+from search.generations import MAKING, State, lacking, on_trial
 from search.keywords import KeywordError
+from search.lengths import built_to_measure
 from search.models import Index, IndexedDocument
 from search.place import NotFindable, place
-from search.progress import tokens_left
+from search.progress import tokens_left, whole_tokens_left
+from search.refusals import refuse
 from search.switch import complete
 from search.vectors import without_vector
 
 log = logging.getLogger(__name__)
 STEP_DOCUMENTS = 200  # looked at in a step
 TOGETHER = 20  # of them that are cut before it is asked what they miss
-REPORT_EVERY = 2.0  # seconds
-LATELY, LATELY_SHARE = 60.0, 0.1  # seconds, or share of all that was spent, by which the pace is smoothed
 COUNTING = 0.05  # share of the time that may go into counting what is left
 _count_again: dict[int, float] = {}  # index: when
 
@@ -49,7 +49,16 @@ def build_next(stopping: Callable[[], bool], rest: Rest) -> bool:
 
     What fails here is written on the index and holds up neither a document nor another index.
     """
-    for index in _unfinished():
+    return _bring_on(_unfinished(), stopping, rest)
+
+
+def build_trials(stopping: Callable[[], bool], rest: Rest) -> bool:
+    """The same of the indexes that are built to be measured."""
+    return _bring_on(on_trial(), stopping, rest)
+
+
+def _bring_on(indexes: Iterable[Index], stopping: Callable[[], bool], rest: Rest) -> bool:
+    for index in indexes:
         if rest.has(index):
             continue
         try:
@@ -91,10 +100,15 @@ def _unfinished() -> Iterator[Index]:
 
 
 def _step(index: Index, stopping: Callable[[], bool]) -> bool:
-    """Embed what the next documents miss, put them in. False if none is lacking and nothing changes."""
+    """Embed what the next documents miss, put them in, read them whole. False if none is lacking and nothing changes.
+
+    Those that are in it are read whole before others follow: so it is known early how long that takes.
+    """
+    if index.state == State.BUILDING and read_step(index, stopping):
+        return True
     documents = list(lacking(index)[:STEP_DOCUMENTS])
     if not documents:
-        return index.state == State.BUILDING and complete(index)
+        return _finish(index)
     _count(index)
     begun = time.monotonic()
     seen, work = _gather(index, documents)
@@ -103,35 +117,18 @@ def _step(index: Index, stopping: Callable[[], bool]) -> bool:
         loaded(index.preset)  # which takes its time, and tells nothing of how fast it embeds
     meter = Meter(index)
     with about([index.knowledge_base_id]):
-        done, refused = _embed(index, work, stopping, meter)
+        done = _embed(index, work, stopping, meter)
     placed = _place(index, _whole(index, seen))
     meter.report(cutting)
     pace_of(index.preset).took(len(done), meter.seconds)
-    if refused:
-        raise EmbeddingError(_because_of(*refused[0]), permanent=True)
     return bool(done or placed or seen)
 
 
-class Meter:
-    """Says every few seconds how much was embedded for an index, and in how long."""
-
-    def __init__(self, index: Index) -> None:
-        self.index, self.tokens, self.seconds = index, 0, 0.0
-        self._since = time.monotonic()
-
-    def embedded(self, tokens: int) -> None:
-        """So many tokens more."""
-        self.tokens += tokens
-        if time.monotonic() - self._since >= REPORT_EVERY:
-            self.report()
-
-    def report(self, more: float = 0.0) -> None:
-        """Write down what was not yet; `more` seconds went by before, for all of it."""
-        now = time.monotonic()
-        seconds = now - self._since + more
-        spent(self.index, self.tokens, seconds)
-        self.seconds += seconds
-        self._since, self.tokens = now, 0
+def _finish(index: Index) -> bool:
+    """Whether that changes anything."""
+    if index.state == State.TRIAL:
+        return built_to_measure(index)
+    return index.state == State.BUILDING and complete(index, unreadable(index.preset))
 
 
 def _gather(index: Index, documents: Sequence[Document]) -> tuple[list[Document], list[Work]]:
@@ -149,27 +146,30 @@ def _gather(index: Index, documents: Sequence[Document]) -> tuple[list[Document]
     return seen, shortest_first(work)
 
 
-def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> tuple[list[Work], list]:
-    """What was embedded, and what the engine refuses for good, with its reason.
+def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> list[Work]:
+    """What was embedded. Documents with a text that the engine refuses for good are left out of the index.
 
     Short and long texts come in any order, so that from the first batches on the pace is that of the whole.
     """
     done: list[Work] = []
-    refused: list[tuple[Work, EmbeddingError]] = []
     listed = list(batches(work, batch_tokens(index.preset)))
     random.shuffle(listed)
     for batch in listed:
         if stopping():
             break
-        refused += embed_apart(index.preset, batch)
+        for refused, error in embed_apart(index.preset, batch):
+            _leave_out(index, refused, error)
         done += batch
         meter.embedded(sum(item.tokens for item in batch))
-    return done, refused
+    return done
 
 
-def _because_of(work: Work, error: EmbeddingError) -> str:
-    title = Document.objects.filter(pk=work.document_id).values_list("title", flat=True).first()
-    return _("“%(title)s” cannot be embedded: %(error)s") % {"title": title, "error": error.message}
+def _leave_out(index: Index, work: Work, error: EmbeddingError) -> None:
+    """Whatever has this text, however often."""
+    having = Chunk.objects.filter(digest=work.digest, chunking=index.chunking_id, document__deleted_at=None)
+    documents = set(having.order_by().values_list("document", flat=True))
+    log.warning("%s does without %d documents: %s", index, len(documents), error.message)
+    refuse(index, documents, error.message)
 
 
 def _whole(index: Index, documents: Sequence[Document]) -> list[Document]:
@@ -196,33 +196,12 @@ def _place(index: Index, documents: Sequence[Document]) -> int:
 def _count(index: Index) -> None:
     """Now and then, count the tokens that are left: what comes and goes meanwhile changes them."""
     now = time.monotonic()
-    if now < _count_again.get(index.pk, 0.0) and index.tokens_at_first:
+    if now < _count_again.get(index.pk, 0.0) and (index.tokens_at_first or index.whole_at_first):
         return
     left = tokens_left(index)
+    whole = 0 if index.state == State.TRIAL else max(0, whole_tokens_left(index) - kept_tokens(index.preset))
     took = time.monotonic() - now
     _count_again[index.pk] = now + max(10.0, took / COUNTING)
-    Index.objects.filter(pk=index.pk).update(tokens_at_first=F("tokens_done") + left)
-
-
-def spent(index: Index, tokens: int, seconds: float) -> None:
-    """Add to what was embedded for this index and how long that took; it goes on, so nothing holds it up."""
-    if tokens or index.state == State.BUILDING:
-        Index.objects.filter(pk=index.pk).update(
-            tokens_done=F("tokens_done") + tokens,
-            seconds_spent=F("seconds_spent") + seconds,
-            pace=_smoothed(index, tokens, seconds),
-            spent_at=timezone.now(),
-        )
-    if index.note and index.state in (State.BUILDING, State.SERVING):
-        Index.objects.filter(pk=index.pk).update(note="")
-
-
-def _smoothed(index: Index, tokens: int, seconds: float) -> float | None:
-    """The pace of the last minutes: a device that others use, too, is not always as fast as it was at first."""
-    index.refresh_from_db(fields=["pace", "seconds_spent"])
-    if seconds <= 0 or not (tokens or index.pace):
-        return index.pace
-    if index.pace is None:
-        return tokens / seconds
-    old = math.exp(-seconds / max(LATELY, LATELY_SHARE * index.seconds_spent))
-    return old * index.pace + (1 - old) * tokens / seconds
+    Index.objects.filter(pk=index.pk).update(
+        tokens_at_first=F("tokens_done") + left, whole_at_first=F("whole_done") + whole
+    )

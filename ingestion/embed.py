@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion import lease
-from ingestion.build import build_next, spent
+from ingestion.build import build_next, build_trials
+from ingestion.meter import spent
 from ingestion.rest import Rest
 from ingestion.whole import embed_whole
 from ingestion.work import Work, batch_tokens, batches, chunks_in, cut_for, embed_apart, missing, pace_of
@@ -49,13 +50,13 @@ def embed_missing(stopping: Callable[[], bool] = lambda: False) -> None:
 
 
 def _work(worker: str, stopping: Callable[[], bool]) -> None:
-    """Documents first, then generations. What an engine that is away holds up does not hold up the others."""
+    """Documents first, then generations, what is only measured last. What is held up does not hold up the others."""
     rest = Rest()
     while not stopping():
         documents = _take(worker, rest)
         if documents:
             Round(worker, documents, stopping, rest).run()
-        elif not build_next(stopping, rest) and not embed_whole(stopping):
+        elif not (build_next(stopping, rest) or embed_whole(stopping) or build_trials(stopping, rest)):
             break
     if needed := used_presets():
         let_go(needed)

@@ -21,6 +21,7 @@ from kb.models import Document
 from search import check_jobs, evaluation_jobs, evaluation_schedule, organising_due
 from search.abandoned import check_left, end_abandoned
 from search.audit import mend_indexes
+from search.lengths import retire_trials
 from search.whole import any_lacking
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,11 @@ def ring_for_wholes() -> None:
 
 
 def tend_evaluations() -> None:
-    """Free the evaluations whose worker is gone, begin those that are due, and call workers for those that wait."""
+    """Free the evaluations whose worker is gone, begin those that are due, and call workers for those that wait.
+
+    Indexes that were built to be measured are given up when that is done with.
+    """
+    retire_trials()
     evaluation_jobs.free_lost()
     evaluation_schedule.start_due()
     evaluation_jobs.ring_waiting()

@@ -22,7 +22,7 @@ def start_generations() -> None:
     kept = {index.knowledge_base_id for index in indexes if index.state == State.PREVIOUS}
     if kept:
         forget_old()
-    making = any(begun) or any(index.state in MAKING for index in indexes)
+    making = any(begun) or any(index.state in MAKING or _is_on_trial(index) for index in indexes)
     if making or any(index.knowledge_base_id in kept and is_incomplete(index) for index in indexes):
         ring_for_embedding()
 
@@ -30,6 +30,11 @@ def start_generations() -> None:
 def is_incomplete(index: Index) -> bool:
     """Whether documents came while it did not serve, which it does now."""
     return index.state == State.SERVING and lacking(index).exists()
+
+
+def _is_on_trial(index: Index) -> bool:
+    """Whether it is to be filled for an evaluation."""
+    return index.state == State.TRIAL and index.built_at is None
 
 
 def _try(step: Callable, subject):

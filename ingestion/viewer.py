@@ -17,6 +17,7 @@ from kb.files import path_of
 from kb.models import Document, Section
 from kb.request import Request
 from search.organised import organised_of
+from search.refusals import refusal_of
 
 HEADINGS = 400  # of the outline
 HITS = 40
@@ -40,7 +41,7 @@ def document(request: Request, pk) -> HttpResponse:
     context["window"] = (page_window if pictured else text_window)(document, opened, request.GET)
     if request.htmx and not request.htmx.boosted:
         return render(request, "ingestion/_pages.html" if pictured else "ingestion/_text.html", context)
-    context["organised"] = organised_of(document)
+    context |= {"organised": organised_of(document), "refusal": refusal_of(document)}
     context["may_write"] = writable_by(request.user).filter(pk=document.knowledge_base_id).exists()
     return render(request, "ingestion/document.html", {**context, **_around(request, document)})
 

@@ -1,13 +1,15 @@
 """Give every finished document one vector of its whole text, beside those of its passages."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID, uuid4
 
 import numpy as np
 
+from ingestion.meter import spent_reading
 from ingestion.parts import Part, parts_of
 from ingestion.reads import embed_counted
 from ingestion.work import must_be_the_texts
@@ -23,11 +25,11 @@ from search.whole import Whole
 
 log = logging.getLogger(__name__)
 
-READS_LITTLE = 1024  # tokens: below, a whole text read again in parts would say no more than its passages have said
 STEP_TOKENS = 32_768  # embedded before it is looked for more urgent work; one part at the least
 STEP_DOCUMENTS = 100
 START = uuid4()  # each worker begins somewhere else, so that several seldom read the same document
 _without: set[tuple[int, UUID]] = set()  # (preset, document) that this worker can make no vector of
+_kept: dict[int, int] = {}  # preset: tokens of the documents at work that it has read and kept
 
 
 @dataclass(frozen=True)
@@ -47,26 +49,38 @@ Made = dict[str, tuple[np.ndarray, int]]  # digest of a part: its vector, and ho
 
 
 def embed_whole(stopping: Callable[[], bool] = lambda: False) -> bool:
-    """A bounded step: read a few documents whole. False if none lacks its vector. Raises EmbeddingError.
+    """A bounded step: read a few documents whole. False if none lacks its vector. Raises EmbeddingError."""
+    return any(read_step(index, stopping) for index in whole.indexes_with_wholes())
+
+
+def read_step(index: Index, stopping: Callable[[], bool] = lambda: False) -> bool:
+    """The same for the documents in one index.
 
     A text is read in one go as far as the model reaches, a longer one by parts, which are averaged (search.whole.mean).
-    Where the model reads less than READS_LITTLE tokens, the vector is the mean of the document's passages, and nothing
-    is embedded.
+    Where the model reads too little for that, the vector is the mean of the document's passages, and nothing is
+    embedded.
     """
-    for index in whole.indexes_with_wholes():
-        documents = _next(index)
-        if documents:
-            if index.preset.max_tokens < READS_LITTLE:
-                _average(index, documents)
-            else:
-                with about([index.knowledge_base_id]):
-                    _read(index, documents, stopping)
-            return True
-    return False
+    documents = _next(index)
+    if documents and whole.reads_texts(index.preset):
+        with about([index.knowledge_base_id]):
+            _read(index, documents, stopping)
+    elif documents:
+        _average(index, documents)
+    return bool(documents)
+
+
+def unreadable(preset: Preset) -> Collection[UUID]:
+    """The documents of which this worker can make no vector with this preset."""
+    return [document for of, document in _without if of == preset.pk]
+
+
+def kept_tokens(preset: Preset) -> int:
+    """Of a document that is too long for a step: how much of it this worker has read."""
+    return _kept.get(preset.pk, 0)
 
 
 def _next(index: Index) -> list[Document]:
-    waiting = whole.lacking_whole(index).exclude(pk__in=[pk for preset, pk in _without if preset == index.preset_id])
+    waiting = whole.lacking_whole(index).exclude(pk__in=unreadable(index.preset))
     return list(waiting.filter(pk__gte=START)[:STEP_DOCUMENTS]) or list(waiting[:STEP_DOCUMENTS])
 
 
@@ -107,12 +121,17 @@ def _read(index: Index, documents: Sequence[Document], stopping: Callable[[], bo
     (32,000 tokens may be more than a machine's memory holds) does not come back to it for ever.
     """
     readings = list(_step(index.preset, documents))
+    if readings:
+        loaded(index.preset)  # which takes its time, and tells nothing of how fast it reads
     whole.begin(index.preset, list(_of_passages(index, [reading.document for reading in readings])))
+    begun = time.monotonic()
     try:
-        _read_all(index, readings, stopping)
+        tokens = _read_all(index, readings, stopping)
     except EmbeddingError:
         whole.take_back(index.preset, [reading.document for reading in readings])
         raise
+    if tokens:
+        spent_reading(index, tokens, time.monotonic() - begun)
 
 
 def _step(preset: Preset, documents: Sequence[Document]) -> Iterator[Reading]:
@@ -140,34 +159,39 @@ def _parts(preset: Preset, texts: tuple[str, ...]) -> tuple[tuple[str, Part], ..
     return tuple((digest_of(part.text), part) for part in parts)
 
 
-def _read_all(index: Index, readings: Sequence[Reading], stopping: Callable[[], bool]) -> None:
-    """What the model refuses is found by taking each by itself; its passages go on standing for it."""
+def _read_all(index: Index, readings: Sequence[Reading], stopping: Callable[[], bool]) -> int:
+    """How many tokens were read.
+
+    What the model refuses for good is found by taking each by itself; its passages go on standing for it.
+    """
     try:
-        _finish(index.preset, readings, _made(index.preset, readings, stopping))
+        made, tokens = _made(index.preset, readings, stopping)
+        _finish(index.preset, readings, made)
+        return tokens
     except EmbeddingError as error:
         must_be_the_texts(loaded(index.preset), error)
         if len(readings) > 1:
-            for reading in readings:
-                _read_all(index, [reading], stopping)
-            return
+            return sum(_read_all(index, [reading], stopping) for reading in readings)
         log.warning("Document %s cannot be read whole: %s", readings[0].document.pk, error.message)
         _average(index, [readings[0].document])
         whole.forget_parts(index.preset, [readings[0].document])
+        return 0
 
 
-def _made(preset: Preset, readings: Sequence[Reading], stopping: Callable[[], bool]) -> Made:
-    """Vectors of the parts: those kept by an earlier step, and as many more as a step allows."""
+def _made(preset: Preset, readings: Sequence[Reading], stopping: Callable[[], bool]) -> tuple[Made, int]:
+    """Vectors of the parts: those kept by an earlier step, and as many more as a step allows; the tokens of these."""
     wanted = {digest: part for reading in readings for digest, part in reading.parts}
     kept = whole.vectors_of(preset, wanted) | whole.parts_kept(preset, [reading.document for reading in readings])
     made: Made = {d: (vectors.decode([data], preset.dimension)[0], read) for d, (data, read) in kept.items()}
     todo = _first([(digest, part) for digest, part in wanted.items() if digest not in made])
-    if todo and not stopping():
-        parts = [part for _, part in todo]
-        texts, tokens = [part.text for part in parts], [part.tokens for part in parts]
-        settle(preset)
-        matrix, reads = embed_counted(loaded(preset), preset, texts, tokens)
-        made |= {digest: each for (digest, _), each in zip(todo, zip(matrix, reads, strict=True), strict=True)}
-    return made
+    if not todo or stopping():
+        return made, 0
+    parts = [part for _, part in todo]
+    texts, tokens = [part.text for part in parts], [part.tokens for part in parts]
+    settle(preset)
+    matrix, reads = embed_counted(loaded(preset), preset, texts, tokens)
+    made |= {digest: each for (digest, _), each in zip(todo, zip(matrix, reads, strict=True), strict=True)}
+    return made, sum(tokens)
 
 
 def _first(parts: Sequence[tuple[str, Part]]) -> list[tuple[str, Part]]:
@@ -188,10 +212,16 @@ def _finish(preset: Preset, readings: Sequence[Reading], made: Made) -> None:
     whole.keep(preset, [one for reading in done if (one := _of_parts(preset, reading, made))])
     whole.forget_parts(preset, [reading.document for reading in done])
     open_yet = [reading for reading in readings if reading not in done]
-    for reading in open_yet:
-        begun = {digest: made[digest] for digest, _ in reading.parts if digest in made}
-        whole.keep_parts(preset, reading.document, begun)
+    begun = {reading.document: _begun(reading, made) for reading in open_yet}
+    _kept[preset.pk] = sum(read for parts in begun.values() for _, read in parts.values())
+    for document, parts in begun.items():
+        whole.keep_parts(preset, document, parts)
     whole.take_back(preset, [reading.document for reading in open_yet])
+
+
+def _begun(reading: Reading, made: Made) -> Made:
+    """The parts of a document that were read so far."""
+    return {digest: made[digest] for digest, _ in reading.parts if digest in made}
 
 
 def _of_parts(preset: Preset, reading: Reading, made: Made) -> Whole | None:

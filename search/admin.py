@@ -30,6 +30,7 @@ from search.progress import in_short, progress_of
 State = Index.State
 STATES = {
     State.SERVING: "success", State.BUILDING: "info", State.BUILT: "info", State.PREVIOUS: "", State.RETIRED: "",
+    State.TRIAL: "info",
 }  # fmt: skip
 
 

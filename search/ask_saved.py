@@ -12,7 +12,7 @@ from kb.models import KnowledgeBase
 from search import evaluation_jobs as jobs
 from search import lane
 from search.measures import DEPTH, Judged, means, measure, percentiles
-from search.models import EvaluationRun, IndexedDocument, Question, QuestionSet
+from search.models import EvaluationRun, Index, IndexedDocument, Question, QuestionSet
 from search.relevance import Target, ranks_of, targets_of
 from search.rerank import RERANK_AWAY
 from search.retrieve import EMBEDDING_AWAY, KEYWORDS_AWAY, Retrieval, retrieve
@@ -104,7 +104,7 @@ def _answer(
     """A row of EvaluationRun.answers: the places (from 1) of what is relevant, and the milliseconds, by way."""
     found = {}
     for way, (mode, tuning) in ways.items():
-        retrieval = _retrieved(run, question.text, mode, tuning)
+        retrieval = retrieved(run, question.text, mode, tuning, run.index)
         ranks = ranks_of(targets, retrieval.passages)
         found[way] = {"ranks": list(ranks), "milliseconds": round(retrieval.milliseconds, 2)}
     return {
@@ -112,12 +112,12 @@ def _answer(
     }  # fmt: skip
 
 
-def _retrieved(run: EvaluationRun, question: str, mode: str, tuning: Tuning) -> Retrieval:
+def retrieved(run: EvaluationRun, question: str, mode: str, tuning: Tuning, index: Index | None) -> Retrieval:
     """Every way pays for the question's vector itself. Raises EvaluationError where an engine is away."""
-    assert run.index is not None
+    assert index is not None
     lane.forget()
     retrieval = retrieve(
-        question, knowledge_bases=[run.knowledge_base], mode=mode, limit=DEPTH, tuning=tuning, indexes=[run.index]
+        question, knowledge_bases=[run.knowledge_base], mode=mode, limit=DEPTH, tuning=tuning, indexes=[index]
     )
     away = tuple(str(note) for note in (*EMBEDDING_AWAY.values(), *KEYWORDS_AWAY.values()))
     away += (str(RERANK_AWAY).partition("%(")[0],)  # a reason follows

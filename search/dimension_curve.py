@@ -1,7 +1,8 @@
 """How much is found, how quickly and in how much memory at each dimension of the vectors.
 
-Every dimension is searched exactly, over the stored full vectors cut to it, so nothing but the questions is embedded.
-The places are those of single passages by meaning alone, before passages are joined and taken in turn.
+Every dimension is searched exactly, over the stored full vectors cut to it, so nothing but the questions is embedded;
+the vector store in use is asked besides (search.stored_curve). The places are those of single passages by meaning
+alone, before passages are joined and taken in turn.
 """
 
 import time
@@ -22,12 +23,13 @@ from search.measures import DEPTH, means, percentiles
 from search.models import EvaluationRun, Index, Question
 from search.passage import Passage
 from search.relevance import Target, ranks_of
+from search.stored_curve import TIMED, Exact, through_the_store
+from search.tuning import tuning_from
 from search.vectors import of_chunks, shorten
 
 STEPS = (32, 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 2560, 3072)
 ROWS_AT_ONCE = 2000
 QUESTIONS_AT_ONCE = 500
-TIMED = 20  # questions whose search is timed one by one
 
 
 def dimensions_of(index: Index) -> list[int]:
@@ -51,11 +53,24 @@ def measure_dimensions(run: EvaluationRun, worker: str) -> bool:
         jobs.write(run, worker, progress=min(run.progress + len(chunk_ids), run.progress_total))
     if not curve.rows:
         raise EvaluationError(_("Nothing in this index is embedded yet."), retry=True)
+    stored = _stored(run, worker, curve)
     answers = _answers(curve, questions, targets)
     judge(answers, [str(dimension) for dimension in curve.dimensions])
-    results = {str(dimension): _result(curve, answers, dimension) for dimension in curve.dimensions}
+    results = {str(one): _result(curve, answers, one) | stored.get(one, {}) for one in curve.dimensions}
     jobs.finish(run, worker, EvaluationRun.State.DONE, answers=answers, results=results, progress=run.progress_total)
     return True
+
+
+def _stored(run: EvaluationRun, worker: str, curve: "_Curve") -> dict[int, dict[str, Any]]:
+    """{"store": the figures} of each dimension at which the vector store was asked."""
+    assert run.index is not None
+    index = run.index
+    exact, limit = Exact(curve.rows, curve.questions, curve.best), tuning_from(run.tuning).candidates
+    found = {}
+    for dimension, figures in through_the_store(index, exact, limit, lambda: _blocks(index)):
+        found[dimension] = {"store": figures}
+        jobs.write(run, worker, progress=run.progress)  # so that one that was cancelled ends here
+    return found
 
 
 def _embedded(run: EvaluationRun, worker: str, questions: Sequence[Question]) -> np.ndarray:

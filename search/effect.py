@@ -5,25 +5,31 @@ from dataclasses import dataclass
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from kb.models import Chunk, Document, KnowledgeBase
 from search import vectors
 from search.generations import in_the_making
 from search.models import Index
-from search.progress import speed_of
+from search.progress import seconds_of, whole_tokens_left
 from search.wanted import Shape, same_cut, shape_of
+from search.whole import to_read
 
 MINUTE, HOUR = 60.0, 3600.0
 
 
 @dataclass(frozen=True)
 class Effect:
-    """`passages` of about `tokens` will be embedded; `seconds` is None where it is not known how fast the model is."""
+    """`passages` of about `tokens` will be embedded, and `documents` of about `whole_tokens` read whole.
+
+    `seconds` is None where it is not known how fast the model is.
+    """
 
     rebuilds: bool
     passages: int = 0
     tokens: int = 0
+    documents: int = 0
+    whole_tokens: int = 0
     seconds: float | None = None
     stops: bool = False
 
@@ -37,16 +43,27 @@ class Effect:
         return f"{built} {self._embedding()}"
 
     def _embedding(self) -> str:
-        if not self.passages:
+        if not self.passages and not self.documents:
             return _("Nothing will be embedded.")
-        number = ngettext("One passage", "%(n)s passages", self.passages) % {"n": intcomma(about(self.passages))}
-        if self.seconds is None:
-            return _("About %(passages)s will be embedded; how long that takes is shown once it has begun.") % {
-                "passages": number
-            }
-        return _("About %(passages)s will be embedded, which takes about %(time)s.") % {
-            "passages": number, "time": in_words(self.seconds),
-        }  # fmt: skip
+        known = {"passages": passages_in_words(self.passages), "documents": self._documents}
+        if self.seconds is not None:
+            known["time"] = in_words(self.seconds)
+        if self.documents:
+            return (_READ_LATER if self.seconds is None else _READ) % known
+        return (_EMBEDDED_LATER if self.seconds is None else _EMBEDDED) % known
+
+    @property
+    def _documents(self) -> str:
+        number = ngettext("one document", "%(n)s documents", self.documents)
+        return number % {"n": intcomma(about(self.documents))}
+
+
+_EMBEDDED = gettext_lazy("About %(passages)s will be embedded, which takes about %(time)s.")
+_EMBEDDED_LATER = gettext_lazy("About %(passages)s will be embedded; how long that takes is shown once it has begun.")
+_READ = gettext_lazy("About %(passages)s will be embedded and %(documents)s read whole, which takes about %(time)s.")
+_READ_LATER = gettext_lazy(
+    "About %(passages)s will be embedded and %(documents)s read whole; how long that takes is shown once it has begun."
+)
 
 
 def effect_of(knowledge_base: KnowledgeBase, shape: Shape) -> Effect:
@@ -61,12 +78,14 @@ def effect_of(knowledge_base: KnowledgeBase, shape: Shape) -> Effect:
         return Effect(False, stops=making is not None)
     if making is not None and shape_of(making) == shape:
         return Effect(False)
-    passages, tokens = _to_embed(knowledge_base, serving, shape)
-    speed = speed_of(shape.preset)
-    return Effect(True, passages, tokens, tokens / speed if speed else None)
+    passages, tokens = to_embed(knowledge_base, serving, shape)
+    made = Index(knowledge_base=knowledge_base, preset=shape.preset, chunking=serving.chunking)  # as if
+    documents, whole_tokens = to_read(made).count(), whole_tokens_left(made)
+    seconds = seconds_of(shape.preset, tokens, whole_tokens)
+    return Effect(True, passages, tokens, documents, whole_tokens, seconds)
 
 
-def _to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tuple[int, int]:
+def to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tuple[int, int]:
     """(passages, tokens): counted where the documents are cut so already, else by what they are now."""
     living = Chunk.objects.filter(document__knowledge_base=knowledge_base, document__deleted_at=None).order_by()
     cut = same_cut(knowledge_base, shape)
@@ -83,6 +102,11 @@ def _to_embed(knowledge_base: KnowledgeBase, serving: Index, shape: Shape) -> tu
 def _documents_in(chunks: QuerySet[Chunk], chunking: int) -> int:
     """How many documents are cut so: one that is being built has not got to all yet."""
     return chunks.filter(chunking=chunking).values("document").distinct().count()
+
+
+def passages_in_words(number: int) -> str:
+    """So many passages, to two digits."""
+    return ngettext("One passage", "%(n)s passages", number) % {"n": intcomma(about(number))}
 
 
 def about(number: int) -> int:

@@ -16,6 +16,7 @@ from search import evaluation_jobs as jobs
 from search.ask_saved import EvaluationError, ask_saved, questions_of
 from search.comparison import Comparison, compare
 from search.dimension_curve import measure_dimensions
+from search.length_curve import measure_lengths
 from search.models import EvaluationRun, Index, QuestionSet
 from search.tuning import Tuning, settings_for, tuning_of
 
@@ -74,9 +75,9 @@ def _acting(claimed: EvaluationRun):
 
 
 def _go_on(claimed: EvaluationRun, worker: str) -> None:
-    work = measure_dimensions if claimed.reason == Reason.CURVE else ask_saved
+    work = {Reason.CURVE: measure_dimensions, Reason.LENGTHS: measure_lengths}
     try:
-        if not work(claimed, worker):
+        if not work.get(Reason(claimed.reason), ask_saved)(claimed, worker):
             jobs.release(claimed, worker, attempt=0)
             jobs.ring(claimed.pk)
     except EvaluationError as error:

@@ -12,9 +12,11 @@ from pydantic import Field, StringConstraints
 from kb.access import get_manageable
 from kb.api import Input
 from kb.api_errors import ApiError
+from kb.models import KnowledgeBase
 from kb.request import Request
-from search.comparison import chat_way
 from search.evaluate import questions_of, start
+from search.evaluation_pages import usual_way
+from search.lengths import LengthsError, compare_lengths, plan
 from search.models import EvaluationRun, QuestionSet, Relevant
 from search.question_files import MOST_CHARACTERS, MOST_QUESTIONS, Asked, Read, Wanted
 from search.question_sets import complete, counted, import_questions, path_of
@@ -88,6 +90,11 @@ class Page(Schema):
 class StartIn(Input):
     question_set: int | None = Field(None, description="None: all saved questions.")
     curve: bool = Field(False, description="Measure each dimension of the vectors instead of each way of searching.")
+    lengths: list[int] = Field(
+        [], max_length=10,
+        description="Measure passages of these lengths in tokens, and of the one in use, instead: an index is built of "
+        "each, beside the one in use.",
+    )  # fmt: skip
 
 
 class EvaluationOut(Schema):
@@ -99,8 +106,8 @@ class EvaluationOut(Schema):
     progress: int
     progress_total: int
     error: str
-    chat: str = Field(description="Which of the results is the way in which chat searches.")
-    results: dict[str, dict[str, Any]] = Field(description="By way of searching, or by dimension.")
+    chat: str = Field(description="Which of the results is that of chat, or of the index in use.")
+    results: dict[str, dict[str, Any]] = Field(description="By way of searching, by dimension or by passage length.")
     created_at: datetime
     finished_at: datetime | None
 
@@ -125,7 +132,7 @@ def _set(one: QuestionSet) -> dict[str, Any]:
 def _run(run: EvaluationRun) -> dict[str, Any]:
     same = ("label", "progress", "progress_total", "error", "results", "created_at", "finished_at", "state", "reason")
     return {
-        "id": run.pk, "question_set": run.question_set_id, "chat": chat_way(run) if run.results else "",
+        "id": run.pk, "question_set": run.question_set_id, "chat": usual_way(run) if run.results else "",
         **{name: getattr(run, name) for name in same},
     }  # fmt: skip
 
@@ -168,7 +175,8 @@ def _relevant(one: Relevant) -> dict[str, Any]:
 @router.get("/knowledge-bases/{uuid:id}/evaluations", response=Evaluations, summary="Evaluations")
 def list_runs(request: Request, id: UUID, page: Query[Page]):
     """The newest first."""
-    runs = get_manageable(request.user, id).evaluation_runs.order_by("-created_at").defer("answers")
+    runs = get_manageable(request.user, id).evaluation_runs.select_related("index__chunking")
+    runs = runs.order_by("-created_at").defer("answers")
     shown = [_run(run) for run in runs[page.offset : page.offset + page.limit]]
     return {"evaluations": shown, "total": runs.count()}
 
@@ -180,11 +188,22 @@ def start_run(request: Request, id: UUID, body: StartIn):
     chosen = get_object_or_404(base.question_sets, pk=body.question_set) if body.question_set is not None else None
     if not complete(questions_of(base, chosen)).exists():
         raise ApiError(422, _("There is no saved question with a document that is still there."), "no_questions")
+    if body.lengths:
+        return 202, _run(_lengths(request, base, body.lengths, chosen))
     reason = EvaluationRun.Reason.CURVE if body.curve else EvaluationRun.Reason.ASKED
     return 202, _run(start(base, question_set=chosen, reason=reason, asked_by=request.user))
 
 
+def _lengths(request: Request, base: KnowledgeBase, lengths: list[int], chosen: QuestionSet | None) -> EvaluationRun:
+    try:
+        return compare_lengths(plan(base, lengths), base, question_set=chosen, asked_by=request.user)
+    except LengthsError as error:
+        raise ApiError(422, error.message) from error
+
+
 @router.get("/knowledge-bases/{uuid:id}/evaluations/{uuid:run}", response=EvaluationWhole, summary="One evaluation")
 def show_run(request: Request, id: UUID, run: UUID):
-    found = get_object_or_404(get_manageable(request.user, id).evaluation_runs, pk=run)
+    found = get_object_or_404(
+        get_manageable(request.user, id).evaluation_runs.select_related("index__chunking"), pk=run
+    )
     return {**_run(found), "answers": found.answers}

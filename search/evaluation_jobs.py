@@ -12,13 +12,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kb.bell import EXPIRES, send
 from kb.workers import is_dead
-from search.models import EvaluationRun
+from search.models import EvaluationRun, Index
 
 log = logging.getLogger(__name__)
 State = EvaluationRun.State
@@ -37,10 +37,17 @@ def ring(run_id) -> bool:
 
 def claim(run_id, worker: str) -> EvaluationRun | None:
     """The run, if it was waiting and its knowledge base is there; each claim counts as an attempt."""
-    waiting = EvaluationRun.objects.filter(pk=run_id, state=State.QUEUED, knowledge_base__deleted_at=None)
-    if not waiting.update(state=State.RUNNING, worker=worker, lease_until=_until(), attempt=F("attempt") + 1):
+    taken = {"state": State.RUNNING, "worker": worker, "lease_until": _until(), "attempt": F("attempt") + 1}
+    if not _waiting().filter(pk=run_id).update(**taken):
         return None
-    return EvaluationRun.objects.select_related("knowledge_base", "index__preset", "question_set").get(pk=run_id)
+    runs = EvaluationRun.objects.select_related("knowledge_base", "index__preset", "index__chunking", "question_set")
+    return runs.get(pk=run_id)
+
+
+def _waiting():
+    """The runs that can be worked on: none that an index is still being built for."""
+    unbuilt = Index.objects.filter(trial=OuterRef("pk"), state=Index.State.TRIAL, built_at=None)
+    return EvaluationRun.objects.filter(~Exists(unbuilt), state=State.QUEUED, knowledge_base__deleted_at=None)
 
 
 def _until():
@@ -118,9 +125,8 @@ def _free(pk, worker: str, attempt: int) -> int:
 def ring_waiting() -> int:
     """Call workers for the runs that wait and were not called for lately, the oldest first."""
     due = Q(rung_at=None) | Q(rung_at__lt=timezone.now() - timedelta(seconds=EXPIRES))
-    waiting = EvaluationRun.objects.filter(due, state=State.QUEUED, knowledge_base__deleted_at=None)
     rung = 0
-    for pk in waiting.order_by("created_at").values_list("pk", flat=True)[:RINGS_A_SWEEP]:
+    for pk in _waiting().filter(due).order_by("created_at").values_list("pk", flat=True)[:RINGS_A_SWEEP]:
         if not ring(pk):
             EvaluationRun.objects.filter(pk=pk, state=State.QUEUED).update(rung_at=None)
             break

@@ -18,11 +18,13 @@ from search.models import EvaluationRun, QuestionSet
 State, Reason = EvaluationRun.State, EvaluationRun.Reason
 SHOWN = ("recall@1", "recall@3", "recall@5", "recall@10", "mrr@10", "ndcg@10")
 CHIEF = ("recall@5", "mrr@10", "ndcg@10")
+BESIDE_STORE = tuple(one for one in SHOWN if one != "recall@3")  # where the table has one column more
+CURVES = (Reason.CURVE, Reason.LENGTHS)  # whose results are by a number, not by a way of searching
 HISTORY = 60  # runs in a chart
 
 
 def way_name(way: str) -> str:
-    """How a way of searching is called; a dimension is its own name."""
+    """How a way of searching is called; a dimension or a passage length is its own name."""
     names = {"vector": _("by meaning"), "keyword": _("by words"), "hybrid": _("by both"), "reranked": _("reranked")}
     return names.get(way, way)
 
@@ -34,9 +36,11 @@ def measure_name(measure: str) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table of results: a way of searching (or a dimension) and its figures.
+    """A row of a table of results: a way of searching (or a dimension, or a passage length) and its figures.
 
     `figures` are {"value", "low", "high"} in the order of the table's measures; `bytes` is the memory of the vectors.
+    `store` is what the vector store itself did at a dimension (search.stored_curve), where it was asked; `passages` is
+    how many there are of a length.
     """
 
     way: str
@@ -45,6 +49,8 @@ class Line:
     p95: float | None
     bytes: int | None
     is_chat: bool
+    store: dict[str, Any] | None = None
+    passages: int | None = None
 
     @property
     def name(self) -> str:
@@ -64,13 +70,24 @@ def _line(run: EvaluationRun, way: str, found: dict[str, Any], measures: Sequenc
         p50=took.get("p50"),
         p95=took.get("p95"),
         bytes=found.get("bytes"),
-        is_chat=way == (chat_way(run) if run.reason != Reason.CURVE else str(run.index and run.index.dimension)),
+        store=found.get("store"),
+        passages=found.get("passages"),
+        is_chat=way == usual_way(run),
     )
+
+
+def usual_way(run: EvaluationRun) -> str:
+    """That of its results which chat has: a way of searching, or the dimension or the passage length in use then."""
+    if run.index and run.reason == Reason.CURVE:
+        return str(run.index.dimension)
+    if run.index and run.reason == Reason.LENGTHS:
+        return str(run.index.chunking.tokens)
+    return chat_way(run)
 
 
 def comparable(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
     """The finished runs that two can be compared of, the newest first."""
-    return _with_index(knowledge_base.evaluation_runs.filter(state=State.DONE).exclude(reason=Reason.CURVE))
+    return _with_index(knowledge_base.evaluation_runs.filter(state=State.DONE).exclude(reason__in=CURVES))
 
 
 def measured(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
@@ -113,21 +130,40 @@ def history(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> 
 
 
 def curve(run: EvaluationRun) -> dict[str, Any]:
-    """The chart of a run over the dimensions: how much is found, in what time, in how much memory."""
+    """The chart of a run over dimensions or passage lengths: how much is found, and in what time.
+
+    At dimensions, that of the vector store, where it was asked at every one; else of exact search.
+    """
     results = sorted(run.results.items(), key=lambda one: int(one[0]))
+    engine = store_of(run)
+    by_store = engine and all("store" in found for _dimension, found in results)
+    asked = {"store": engine if by_store else _("exact search")}
+    is_lengths = run.reason == Reason.LENGTHS
     return {
         "labels": [dimension for dimension, _found in results],
-        "x": _("dimension"),
+        "x": _("passage length") if is_lengths else _("dimension"),
         "y": _("share found"),
         "series": [
             {"name": measure_name(measure), "values": [found[measure]["value"] for _dimension, found in results]}
             for measure in CHIEF
         ],
         "right": {
-            "name": _("milliseconds a question"),
-            "values": [found["milliseconds"].get("p50") for _dimension, found in results],
+            "name": _("milliseconds a question") if is_lengths else _("milliseconds a question, %(store)s") % asked,
+            "values": [found["store" if by_store else "milliseconds"].get("p50") for _dimension, found in results],
         },
     }
+
+
+def shown_of(run: EvaluationRun) -> Sequence[str]:
+    """The measures that there is room for in the run's table."""
+    if run.reason == Reason.LENGTHS:
+        return CHIEF
+    return BESIDE_STORE if store_of(run) else SHOWN
+
+
+def store_of(run: EvaluationRun) -> str:
+    """The name of the vector store that a run over the dimensions asked; empty where it asked none."""
+    return next((found["store"]["engine"] for found in run.results.values() if "store" in found), "")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from search import evaluation_views, gap_views, question_set_views, settings_trial_views
+from search import evaluation_views, gap_views, length_views, question_set_views, settings_trial_views
 
 BASE = "knowledge-bases/<uuid:pk>/evaluation"
 
 urlpatterns = [
     path(f"{BASE}/", evaluation_views.evaluation, name="evaluation"),
     path(f"{BASE}/start", evaluation_views.evaluation_start, name="evaluation_start"),
+    path(f"{BASE}/lengths", length_views.evaluation_lengths, name="evaluation_lengths"),
+    path(f"{BASE}/runs/<uuid:run>/use", length_views.evaluation_use_length, name="evaluation_use_length"),
     path(f"{BASE}/compare", evaluation_views.evaluation_compare, name="evaluation_compare"),
     path(f"{BASE}/runs/<uuid:run>/", evaluation_views.evaluation_run, name="evaluation_run"),
     path(f"{BASE}/runs/<uuid:run>/cancel", evaluation_views.evaluation_cancel, name="evaluation_cancel"),

@@ -14,9 +14,11 @@ from kb.models import KnowledgeBase
 from kb.request import Request
 from search import evaluation_jobs as jobs
 from search import evaluation_pages as pages
-from search.comparison import chat_way, compare
+from search.comparison import compare
 from search.evaluate import start
 from search.evaluation_forms import ImportForm, SetForm, StartForm
+from search.length_forms import LengthsForm
+from search.lengths import building, retire_trials
 from search.models import EvaluationRun, QuestionSet
 from search.question_sets import counted
 
@@ -42,6 +44,7 @@ def overview(request: Request, knowledge_base: KnowledgeBase, status: int = 200,
         "tab": "evaluation",
         "sets": sets,
         "start_form": StartForm(knowledge_base=knowledge_base),
+        "lengths_form": LengthsForm(knowledge_base=knowledge_base),
         "import_form": ImportForm(),
         "set_form": SetForm(instance=QuestionSet(knowledge_base=knowledge_base)),
         "can_start": any(one.number > one.incomplete for one in sets),  # type: ignore[attr-defined]
@@ -98,7 +101,7 @@ def _run(request: Request, pk, run) -> EvaluationRun:
 def evaluation_run(request: Request, pk, run) -> HttpResponse:
     """What a run found: its figures, and each question. While it is unfinished, how far it is."""
     shown = _run(request, pk, run)
-    page = {"run": shown, "knowledge_base": shown.knowledge_base, "tab": "evaluation"}
+    page = {"run": shown, "knowledge_base": shown.knowledge_base, "tab": "evaluation", "building": building(shown)}
     if request.htmx and request.GET.get("part") == "progress":
         response = render(request, "search/evaluation/_progress.html", page)
         if shown.state not in (State.QUEUED, State.RUNNING):
@@ -111,22 +114,23 @@ def evaluation_run(request: Request, pk, run) -> HttpResponse:
 
 def _found(request: Request, run: EvaluationRun) -> dict:
     ways = list(run.results)
-    is_curve = run.reason == Reason.CURVE
-    usual = str(run.index.dimension if run.index else "") if is_curve else chat_way(run)
-    way = request.GET.get("way", usual)
+    is_curve = run.reason in pages.CURVES
+    way = request.GET.get("way", pages.usual_way(run))
     way = way if way in ways else ways[-1]
     show = request.GET.get("show", "all")
     rows = pages.rows_of(run, way, show)
     others = pages.measured(run.knowledge_base).exclude(pk=run.pk).defer("answers")
     return {
-        "lines": pages.lines_of(run),
-        "measures": pages.SHOWN,
+        "lines": pages.lines_of(run, pages.shown_of(run)),
+        "measures": pages.shown_of(run),
         "is_curve": is_curve,
         "curve": pages.curve(run) if is_curve else None,
+        "store": pages.store_of(run),
         "may_cut": bool(run.index and run.index.preset.shortest),
         "ways": [(one, pages.way_name(one)) for one in ways],
         "way": way,
-        "mode": way if way in ("vector", "keyword") else "vector" if is_curve else "hybrid",
+        "mode": way if way in ("vector", "keyword") else "vector" if run.reason == Reason.CURVE else "hybrid",
+        "is_lengths": run.reason == Reason.LENGTHS,
         "show": show,
         "rows": Paginator(rows, QUESTIONS_PER_PAGE).get_page(request.GET.get("page")),
         "lost": len(pages.rows_of(run, way, "lost")),
@@ -139,6 +143,7 @@ def _found(request: Request, run: EvaluationRun) -> dict:
 def evaluation_cancel(request: Request, pk, run) -> HttpResponse:
     """Stop an unfinished run."""
     jobs.cancel(_run(request, pk, run))
+    retire_trials()
     return redirect("evaluation_run", pk=pk, run=run)
 
 
@@ -147,6 +152,7 @@ def evaluation_cancel(request: Request, pk, run) -> HttpResponse:
 def evaluation_delete(request: Request, pk, run) -> HttpResponse:
     """Remove a run with its figures."""
     _run(request, pk, run).delete()
+    retire_trials()
     messages.success(request, _("The evaluation is deleted."))
     return redirect("evaluation", pk=pk)
 

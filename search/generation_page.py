@@ -12,10 +12,27 @@ from django.utils.translation import gettext as _
 from kb.models import KnowledgeBase
 from search.comparison import chat_way
 from search.generations import in_the_making, lacking, previous_index
-from search.models import EvaluationRun, Index, IndexedDocument
+from search.models import EvaluationRun, Index, IndexedDocument, Refusal
 from search.progress import Progress, progress_of
+from search.refusals import lost, refused
 from search.sizes import bytes_of
 from search.trial import Trial, shown_trial
+
+LISTED = 20  # refused documents
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The documents that an index does without: the first of them, how many, and how many are found now."""
+
+    listed: tuple[Refusal, ...]
+    number: int
+    lost: int
+
+    @property
+    def more(self) -> int:
+        """Than are listed."""
+        return self.number - len(self.listed)
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,7 @@ class Generation:
     index: Index
     passages: int
     lacks: int
+    refused: Refused
     progress: Progress | None = None
     trial: Trial | None = None
 
@@ -79,6 +97,8 @@ class Generations:
                 made.index.note,
                 made.trial and made.trial.state,
                 bool(made.lacks),
+                made.refused.number,
+                made.refused.lost,
             ]
         return hashlib.sha256(repr([*map(str, parts)]).encode()).hexdigest()[:16]
 
@@ -105,9 +125,16 @@ def _generation(index: Index) -> Generation:
         index=index,
         passages=passages,
         lacks=lacking(index).count(),
+        refused=_refused(index),
         progress=progress_of(index) if building else None,
         trial=shown_trial(index) if built else None,
     )
+
+
+def _refused(index: Index) -> Refused:
+    found = refused(index)
+    number = found.count()
+    return Refused(tuple(found[:LISTED]), number, lost(index).count()) if number else Refused((), 0, 0)
 
 
 def side_by_side(made: Generation, serving: Generation) -> list[Beside]:

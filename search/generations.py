@@ -5,17 +5,19 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.models import Document, KnowledgeBase, Section
 from search.embedders import EmbeddingError
-from search.models import Index, IndexedDocument, Preset, SearchSettings
+from search.models import EvaluationRun, Index, IndexedDocument, Preset, Refusal, SearchSettings
 from search.presets import default_preset
 from search.wanted import Shape, chunking_for, shape_for, shape_of
 
 log = logging.getLogger(__name__)
 State = Index.State
 MAKING = (State.BUILDING, State.BUILT)  # beside the one that serves
+UNFINISHED = (EvaluationRun.State.QUEUED, EvaluationRun.State.RUNNING)
 FILLED = (*MAKING, State.SERVING)  # what a new document goes into; the previous one stays as it was
 
 
@@ -43,6 +45,12 @@ def _made(knowledge_base: KnowledgeBase, shape: Shape, **fields) -> Index:
         knowledge_base=knowledge_base, preset=shape.preset, chunking=chunking_for(knowledge_base, shape),
         dimension=shape.dimension, query_instruction=shape.query_instruction, begun_at=timezone.now(), **fields,
     )  # fmt: skip
+
+
+def on_trial() -> QuerySet[Index]:
+    """Those that are built for an evaluation that is not finished, in the order in which that is done."""
+    built = Index.objects.filter(state=State.TRIAL, trial__state__in=UNFINISHED, knowledge_base__deleted_at=None)
+    return _with_parts(built).order_by("begun_at", "pk")
 
 
 def in_the_making(knowledge_base: KnowledgeBase) -> Index | None:
@@ -97,7 +105,20 @@ def start_wanted(knowledge_base: KnowledgeBase) -> Index | None:
         same = None if serves else next((index for index in making if shape_of(index) == shape), None)
         others = [index.pk for index in making if index != same]
         Index.objects.filter(pk__in=others).update(state=State.RETIRED, retired_at=timezone.now())
-        return None if serves else same or _made(knowledge_base, shape)
+        return None if serves else same or _adopted(knowledge_base, shape) or _made(knowledge_base, shape)
+
+
+def _adopted(knowledge_base: KnowledgeBase, shape: Shape) -> Index | None:
+    """One of this shape that was built to be measured and has been: what it lacks since is put into it."""
+    measured = Index.objects.filter(knowledge_base=knowledge_base, state=State.TRIAL).exclude(
+        trial__state__in=UNFINISHED
+    )
+    for index in _with_parts(measured):
+        if shape_of(index) == shape:
+            index.state, index.trial, index.begun_at, index.built_at = State.BUILDING, None, timezone.now(), None
+            index.save(update_fields=["state", "trial", "begun_at", "built_at"])
+            return index
+    return None
 
 
 def serving_presets() -> list[Preset]:
@@ -116,11 +137,17 @@ def used_presets() -> list[Preset]:
 
 
 def lacking(index: Index) -> QuerySet[Document]:
-    """The finished documents that are not in this index yet, in an order that says nothing of their length."""
+    """The finished documents that are not in this index yet, in an order that says nothing of their length.
+
+    Those that its model refuses are not among them (search.refusals).
+    """
     done = IndexedDocument.objects.filter(index=index, document=OuterRef("pk"))
+    refused = Refusal.objects.filter(
+        index=index, document=OuterRef("pk"), at__gte=Coalesce(OuterRef("ready_at"), OuterRef("created_at"))
+    )
     text = Section.objects.filter(document=OuterRef("pk"))
     return Document.objects.filter(
-        ~Exists(done), Exists(text), knowledge_base=index.knowledge_base_id, deleted_at=None,
+        ~Exists(done), ~Exists(refused), Exists(text), knowledge_base=index.knowledge_base_id, deleted_at=None,
         status=Document.Status.READY,
     ).order_by("pk")  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""How far a generation is, how fast it goes, and when it will be done."""
+"""How far a generation is, how fast it goes, and when it will be done.
+
+Its work is of two kinds, each with a pace of its own: to embed passages, and to read documents whole.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from kb.models import Chunk, Document
 from search import vectors
-from search.generations import MAKING, State, lacking
-from search.models import Index, IndexedDocument, Preset
+from search.generations import MAKING, State, lacking, on_trial
+from search.models import DocumentVector, Index, IndexedDocument, Preset
+from search.whole import lacking_whole, to_read
 
 A_CHARACTER = 0.3  # tokens, where nothing has been cut yet
 SAMPLE = 500  # documents or chunks by which a mean is told
@@ -24,9 +28,10 @@ A_BATCH, STANDSTILL = 10.0, 0.1  # seconds, or share of the time until now, that
 
 @dataclass(frozen=True)
 class Progress:
-    """Of an index: `documents` of `total` are in it; tokens a second as it went lately, None: not yet.
+    """Of an index: `documents` of `total` are in it with all their vectors; tokens a second as it went lately.
 
-    `seconds_left` is None where nothing can be told yet; it counts what comes first and what else there is to do.
+    The speed and `seconds_left` are None where nothing can be told yet; the latter counts what comes first and what
+    else there is to do.
     """
 
     documents: int
@@ -66,27 +71,50 @@ def in_short(progress: Progress) -> str:
 def progress_of(index: Index, now: datetime | None = None) -> Progress:
     """How far it is at this moment; cheap enough to be asked every few seconds."""
     now = now or timezone.now()
-    missing = lacking(index).count()
-    inside = IndexedDocument.objects.filter(index=index).count()
-    left = max(0, index.tokens_at_first - index.tokens_done) if missing else 0
-    whole = index.tokens_done / index.seconds_spent if index.tokens_done and index.seconds_spent else None
-    speed = index.pace or whole
-    own = _own_seconds(index, left, missing, inside, speed)
+    unread = 0 if index.state == State.TRIAL else lacking_whole(index).count()  # it shares those of the one in use
+    missing = lacking(index).count() + unread
+    inside = IndexedDocument.objects.filter(index=index).count() - unread
+    left, whole_left = _left(index) if missing else (0, 0)
+    own = _own_seconds(index, missing, inside)
+    speed = (left + whole_left) / own if own and left + whole_left else index.pace or _overall(index)
     own = None if own is None else max(0.0, own - _since_told(index, now))
     seconds = None if own is None else (own + seconds_ahead(index)) / (1.0 - busy_with_others(index, now))
     done_at = None if seconds is None else now + timedelta(seconds=seconds)
-    return Progress(inside, inside + missing, left, speed, seconds, done_at)
+    return Progress(inside, inside + missing, left + whole_left, speed, seconds, done_at)
 
 
-def _own_seconds(index: Index, left: int, missing: int, inside: int, speed: float | None) -> float | None:
+def _left(index: Index) -> tuple[int, int]:
+    """Tokens of passages, and of whole documents."""
+    return max(0, index.tokens_at_first - index.tokens_done), max(0, index.whole_at_first - index.whole_done)
+
+
+def _own_seconds(index: Index, missing: int, inside: int) -> float | None:
     """Seconds of work that are left, were it alone: by tokens, or where none are left by documents."""
     if not missing:
         return 0.0
-    if speed:
-        return left / speed
-    if left or not inside or not index.seconds_spent:
+    left, whole_left = _left(index)
+    if left + whole_left:
+        speed = index.pace or _overall(index) or (speed_of(index.preset) if index.state == State.TRIAL else None)
+        parts = _seconds(left, speed), _seconds(whole_left, _whole_speed(index) or speed)
+        return None if None in parts else sum(part or 0.0 for part in parts)
+    if not inside or not index.seconds_spent:
         return None
     return missing * index.seconds_spent / inside
+
+
+def _seconds(tokens: int, speed: float | None) -> float | None:
+    """None where it is not known."""
+    if not tokens:
+        return 0.0
+    return tokens / speed if speed else None
+
+
+def _overall(index: Index) -> float | None:
+    return index.tokens_done / index.seconds_spent if index.tokens_done and index.seconds_spent else None
+
+
+def _whole_speed(index: Index) -> float | None:
+    return index.whole_done / index.whole_seconds if index.whole_done and index.whole_seconds else None
 
 
 def _since_told(index: Index, now: datetime) -> float:
@@ -107,6 +135,22 @@ def tokens_left(index: Index) -> int:
     cut = Chunk.objects.filter(document=OuterRef("pk"), chunking=index.chunking_id)
     uncut = documents.filter(~Exists(cut)).order_by().aggregate(n=Sum("characters"))["n"] or 0
     return (once.aggregate(total=Sum("n"))["total"] or 0) + round(uncut * tokens_a_character(index))
+
+
+def whole_tokens_left(index: Index) -> int:
+    """Tokens of the documents that are to be read whole, as many as their characters let expect."""
+    characters = to_read(index).order_by().aggregate(n=Sum("characters"))["n"] or 0
+    return round(characters * _whole_tokens_a_character(index)) if characters else 0
+
+
+def _whole_tokens_a_character(index: Index) -> float:
+    """By some documents that were read whole; else by passages, without what these repeat of each other."""
+    read = DocumentVector.objects.filter(preset=index.preset_id, from_chunks=False, document__characters__gt=0)
+    some = list(read.values_list("tokens", "document__characters")[:SAMPLE])
+    if some:
+        return sum(tokens for tokens, _ in some) / sum(characters for _, characters in some)
+    cut = index.chunking
+    return tokens_a_character(index) * (1.0 - cut.overlap / cut.tokens)
 
 
 def tokens_a_character(index: Index) -> float:
@@ -134,6 +178,13 @@ def speed_of(preset: Preset) -> float | None:
     return sums["tokens"] / sums["seconds"] if sums["seconds"] else None
 
 
+def whole_speed_of(preset: Preset) -> float | None:
+    """The same of documents that were read whole; None where none was."""
+    known = Index.objects.filter(preset=preset, whole_done__gt=0, whole_seconds__gt=0)
+    sums = known.aggregate(tokens=Sum("whole_done"), seconds=Sum("whole_seconds"))
+    return sums["tokens"] / sums["seconds"] if sums["seconds"] else speed_of(preset)
+
+
 def seconds_ahead(index: Index) -> float:
     """What the worker does first: documents that wait to be embedded, and generations that were begun before."""
     return _seconds_of_documents() + _seconds_of_others(index)
@@ -159,9 +210,23 @@ def _tokens_a_chunk(documents: QuerySet[Document]) -> float:
 
 def _seconds_of_others(index: Index) -> float:
     before = Q(begun_at__lt=index.begun_at) | Q(begun_at=index.begun_at, pk__lt=index.pk)
-    others = Index.objects.filter(before, state__in=MAKING, knowledge_base__deleted_at=None).select_related("preset")
-    left = ((other, max(0, other.tokens_at_first - other.tokens_done)) for other in others if not other.note)
-    return sum(tokens / (speed_of(other.preset) or float("inf")) for other, tokens in left)
+    making = Index.objects.filter(state__in=MAKING, knowledge_base__deleted_at=None).select_related("preset")
+    if index.state == State.TRIAL:  # which come after all that are to serve
+        others = [*making, *on_trial().filter(before, built_at=None)]
+    else:
+        others = list(making.filter(before))
+    return sum(_known_seconds(other) for other in others if not other.note)
+
+
+def _known_seconds(index: Index) -> float:
+    """Of another index's work; 0 where nothing is known of its preset's pace."""
+    return seconds_of(index.preset, *_left(index)) or 0.0
+
+
+def seconds_of(preset: Preset, tokens: int, whole_tokens: int = 0) -> float | None:
+    """To embed passages and read documents whole, by all that this preset ever did here; None where that is nothing."""
+    parts = _seconds(tokens, speed_of(preset)), _seconds(whole_tokens, whole_speed_of(preset))
+    return None if None in parts else sum(part or 0.0 for part in parts)
 
 
 def busy_with_others(index: Index, now: datetime) -> float:

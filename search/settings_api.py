@@ -1,5 +1,6 @@
 """The API of a knowledge base's search settings and indexes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from kb.access import get_manageable
 from kb.api import Input
-from kb.api_errors import ApiError
+from kb.api_errors import ApiError, ErrorOut
 from kb.bell import send
 from kb.models import KnowledgeBase
 from kb.request import Request
@@ -18,9 +19,11 @@ from search.effect import effect_of
 from search.generation_page import Generation, generations_of
 from search.generations import start_wanted
 from search.models import Index, Preset, SearchSettings
+from search.refusals import try_again
 from search.settings_forms import SearchSettingsForm
+from search.settings_trial import can_be_tried, preview, tried_lately, verdict
 from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
-from search.tuning import settings_for
+from search.tuning import Tuning, settings_for, tuning_of
 
 router = Router(tags=["Search settings"])
 PATH = "/knowledge-bases/{uuid:id}"
@@ -35,6 +38,7 @@ class SettingsChange(Input):
     chunk_tokens: int = 220
     chunk_overlap: int = 30
     switch: str = SearchSettings.Switch.AUTOMATIC
+    switch_without_refused: bool = Field(False, description="By itself also without documents that its model refuses.")
     vector_weight: float = 0.5
     document_weight: float = 0.0
     candidates: int = 100
@@ -46,6 +50,10 @@ class SettingsChange(Input):
     fold: bool = True
     superseded_last: bool = True
     evaluate_every_days: int = 0
+
+
+class SettingsPatch(SettingsChange):
+    anyway: bool = Field(False, description="Save them though the search gets worse, or nobody knows whether it does.")
 
 
 class PresetOut(Schema):
@@ -61,6 +69,33 @@ class SettingsOut(SettingsChange):
     presets: list[PresetOut] = Field(description="That may be chosen.")
 
 
+class Measured(Schema):
+    way: str = Field(description="Of searching: that in which chat searches.")
+    measure: str
+    before: float
+    after: float
+    is_worse: bool
+
+
+class SettingsTrial(Schema):
+    id: UUID = Field(description="Of the evaluation that asks the saved questions with the new settings.")
+    progress: int
+    progress_total: int
+    measured: list[Measured] = Field(description="What decides; empty until it is known.")
+
+
+class NotSaved(ErrorOut):
+    """`code`: `being_tried` (ask again), `search_gets_worse`, or `not_measured`. Nothing was saved."""
+
+    trial: SettingsTrial
+
+
+class RefusedOut(Schema):
+    document: UUID
+    title: str
+    reason: str
+
+
 class GenerationOut(Schema):
     id: int
     state: str
@@ -69,6 +104,9 @@ class GenerationOut(Schema):
     chunk_tokens: int
     chunk_overlap: int
     documents_lacking: int
+    documents_refused: int = Field(description="It does without them, as its model refuses a text of each.")
+    documents_lost: int = Field(description="Of these, how many the index in use has.")
+    refused: list[RefusedOut] = Field(description="The first of them.")
     passages: int
     bytes: int = Field(description="What its vectors take.")
     note: str
@@ -95,18 +133,45 @@ def show_settings(request: Request, id: UUID):
     return _settings_out(get_manageable(request.user, id))
 
 
-@router.patch(f"{PATH}/search-settings", response=SettingsOut, summary="Change what is given")
-def change_settings(request: Request, id: UUID, body: SettingsChange):
-    """Another preset, dimension, instruction or cut builds a new index beside the one in use. Only managers may."""
+@router.patch(f"{PATH}/search-settings", response={200: SettingsOut, 409: NotSaved}, summary="Change what is given")
+def change_settings(request: Request, id: UUID, body: SettingsPatch):
+    """Another preset, dimension, instruction or cut builds a new index beside the one in use. Only managers may.
+
+    What would take effect with the next question is tried on the saved questions first, by a worker: until that is
+    done, and where the search gets worse by it, the answer is 409 and nothing is saved. The same request asked again
+    saves as soon as it is known that the search does not get worse; with `anyway` it saves at once.
+    """
     base = get_manageable(request.user, id)
-    form = _form(base, body.model_dump(exclude_unset=True))
+    changes = body.model_dump(exclude_unset=True)
+    anyway = changes.pop("anyway", False)
+    form = _form(base, changes)
     if not form.is_valid():
         raise ApiError(422, " ".join(f"{name}: {each}" for name, errors in form.errors.items() for each in errors))
+    if not anyway and (problem := _problem(request, base, tuning_of(form.instance))):
+        return 409, problem
     effect = effect_of(KnowledgeBase.objects.get(pk=base.pk), form.shape()).sentence
     form.save()
     if start_wanted(base):
         send("embed_missing")
-    return _settings_out(base, effect)
+    return 200, _settings_out(base, effect)
+
+
+def _problem(request: Request, base: KnowledgeBase, tuning: Tuning) -> dict | None:
+    """Why these may not be saved (yet), with what is known of them; a trial is begun where there was none."""
+    if not can_be_tried(base, tuning):
+        return None
+    found = verdict(tried_lately(base, tuning) or preview(base, tuning, request.user))
+    if found.is_settled and not found.needs_a_yes:
+        return None
+    code = "not_measured" if found.has_failed else "search_gets_worse" if found.comparison else "being_tried"
+    runs = [run for run in (found.run, found.before) if run]
+    trial = {
+        "id": found.run.pk,
+        "progress": sum(run.progress for run in runs),
+        "progress_total": sum(run.progress_total for run in runs),
+        "measured": found.comparison.verdict if found.comparison else (),
+    }
+    return {"error": {"code": code, "message": " ".join(found.sentences)}, "trial": trial}
 
 
 def _form(base: KnowledgeBase, changes: dict) -> SearchSettingsForm:
@@ -141,15 +206,20 @@ def _out(one: Generation) -> GenerationOut:
     return GenerationOut(
         id=index.pk, state=index.state, preset=index.preset.name, dimension=index.dimension,
         chunk_tokens=index.chunking.tokens, chunk_overlap=index.chunking.overlap, documents_lacking=one.lacks,
+        documents_refused=one.refused.number, documents_lost=one.refused.lost,
+        refused=[
+            RefusedOut(document=each.document_id, title=each.document.title, reason=each.reason)
+            for each in one.refused.listed
+        ],
         passages=one.passages, bytes=one.bytes, note=index.note, trial=one.trial.sentence if one.trial else "",
         **moving,
     )  # fmt: skip
 
 
-def _done(base: KnowledgeBase, step, *arguments) -> dict:
+def _done(base: KnowledgeBase, step: Callable, *arguments, **options) -> dict:
     """The indexes after it; 409 where it cannot be done now."""
     try:
-        step(*arguments)
+        step(*arguments, **options)
     except SwitchError as error:
         raise ApiError(409, error.message) from error
     send("embed_missing")
@@ -157,13 +227,27 @@ def _done(base: KnowledgeBase, step, *arguments) -> dict:
 
 
 @router.post(f"{PATH}/generations/{{int:index}}/switch", response=GenerationsOut, summary="Put a built index to use")
-def switch(request: Request, id: UUID, index: int):
-    """The one in use is kept to go back to. Only managers may."""
+def switch(request: Request, id: UUID, index: int, without_refused: bool = False):
+    """The one in use is kept to go back to. Only managers may.
+
+    An index that would lose documents, because its model refuses them, is put to use with `without_refused` only.
+    """
     base = get_manageable(request.user, id)
+    return _done(base, switch_to, _chosen(base, index), without_refused=without_refused)
+
+
+def _chosen(base: KnowledgeBase, index: int) -> Index:
     chosen = Index.objects.filter(knowledge_base=base, pk=index).first()
     if chosen is None:
         raise ApiError(409, _("This index is no longer there."))
-    return _done(base, switch_to, chosen)
+    return chosen
+
+
+@router.post(f"{PATH}/generations/{{int:index}}/retry", response=GenerationsOut, summary="Try refused documents again")
+def retry(request: Request, id: UUID, index: int):
+    """The embed worker tries the documents again that this index does without. Only managers may."""
+    base = get_manageable(request.user, id)
+    return _done(base, try_again, _chosen(base, index))
 
 
 @router.post(f"{PATH}/generations/rollback", response=GenerationsOut, summary="Go back to the previous index")

@@ -10,9 +10,7 @@ from search.models import Preset, SearchSettings
 from search.preset_facts import Facts, facts_about
 from search.presets import default_preset
 from search.sizes import dimensions_of, size_of
-from search.wanted import Shape, shape_for
-
-SHORTEST_PASSAGE, LONGEST_PASSAGE = 32, 8000  # tokens; the model's own limit holds besides
+from search.wanted import LONGEST_PASSAGE, SHORTEST_PASSAGE, Shape, shape_for
 
 
 class SearchSettingsForm(forms.ModelForm):
@@ -38,9 +36,9 @@ class SearchSettingsForm(forms.ModelForm):
     class Meta:
         model = SearchSettings
         fields = (
-            "preset", "dimension", "query_instruction", "switch", "vector_weight", "document_weight", "candidates",
-            "rank_constant", "rescore", "rerank", "rerank_candidates", "passages_a_document", "fold",
-            "superseded_last", "evaluate_every_days",
+            "preset", "dimension", "query_instruction", "switch", "switch_without_refused", "vector_weight",
+            "document_weight", "candidates", "rank_constant", "rescore", "rerank", "rerank_candidates",
+            "passages_a_document", "fold", "superseded_last", "evaluate_every_days",
         )  # fmt: skip
 
     def __init__(self, *args, knowledge_base: KnowledgeBase, **kwargs) -> None:

@@ -1,8 +1,10 @@
 """Try settings that take effect with the next question before they are saved: on the saved questions."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kb.models import KnowledgeBase, User
@@ -13,6 +15,7 @@ from search.question_sets import complete
 from search.tuning import Tuning, settings_for, tuning_from, tuning_of
 
 State, Reason = EvaluationRun.State, EvaluationRun.Reason
+KNOWN_FOR, FAILED_FOR = timedelta(hours=1), timedelta(minutes=1)  # how long a trial is not begun anew
 AGAINST = "against"  # in EvaluationRun.tuning: the run of the settings as they are; no field of Tuning
 
 
@@ -89,3 +92,20 @@ def tried(knowledge_base: KnowledgeBase, run_id: str, tuning: Tuning) -> Evaluat
         return None
     run = runs.select_related("knowledge_base").first()
     return run if run and tuning_from(run.tuning) == tuning else None
+
+
+def tried_lately(knowledge_base: KnowledgeBase, tuning: Tuning) -> EvaluationRun | None:
+    """The newest run that tries exactly these settings against those of now, on the index that serves now.
+
+    What was found holds for an hour; that nothing could be found, for a minute.
+    """
+    now, saved = timezone.now(), tuning_of(settings_for(knowledge_base))
+    runs = knowledge_base.evaluation_runs.filter(
+        reason=Reason.SETTINGS, index__state=Index.State.SERVING, created_at__gt=now - KNOWN_FOR
+    ).select_related("knowledge_base")
+    for run in runs.order_by("-created_at"):
+        found = verdict(run) if AGAINST in run.tuning and tuning_from(run.tuning) == tuning else None
+        if found and found.before and tuning_from(found.before.tuning) == saved:
+            is_old = found.has_failed and run.created_at < now - FAILED_FOR
+            return None if is_old else run
+    return None

@@ -12,6 +12,6 @@ urlpatterns = [
     path(f"{BASE}/generations", settings_views.generations, name="generations"),
     *(
         path(f"{BASE}/{action}", settings_views.generation_act, {"action": action}, name=f"generation_{action}")
-        for action in ("switch", "rollback", "cancel", "forget")
+        for action in ("switch", "rollback", "cancel", "forget", "retry")
     ),
 ]

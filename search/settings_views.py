@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,6 +16,7 @@ from search.embedders import EmbeddingError
 from search.generation_page import generations_of, side_by_side
 from search.generations import start_wanted
 from search.models import Index
+from search.refusals import try_again
 from search.settings_forms import SearchSettingsForm
 from search.settings_trial_views import try_first
 from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
@@ -109,38 +110,50 @@ def generations(request: Request, pk) -> HttpResponse:
 @login_required
 @require_POST
 def generation_act(request: Request, pk, action: str) -> HttpResponse:
-    """Put the built index to use, go back, give up or forget; where it cannot be, it is said why."""
+    """Put the built index to use, go back, give up, forget or try again; where it cannot be, it is said why."""
     base = get_manageable(request.user, pk)
     try:
-        messages.success(request, _ACTIONS[action](base, request.POST.get("index", "")))
+        messages.success(request, _ACTIONS[action](base, request.POST))
     except SwitchError as error:
         messages.error(request, error.message)
     return redirect("search_settings", pk=pk)
 
 
-def _switch(base: KnowledgeBase, index: str) -> str:
-    chosen = Index.objects.filter(knowledge_base=base, pk=index if index.isdigit() else 0).first()
+def _named(base: KnowledgeBase, sent: QueryDict) -> Index:
+    """The index that the button is about. Raises SwitchError."""
+    key = sent.get("index", "")
+    chosen = Index.objects.filter(knowledge_base=base, pk=key if key.isdigit() else 0).first()
     if chosen is None:
         raise SwitchError(_("This index is no longer there."))
-    switch_to(chosen)
+    return chosen
+
+
+def _switch(base: KnowledgeBase, sent: QueryDict) -> str:
+    switch_to(_named(base, sent), without_refused="without_refused" in sent)
     return _("The new index is in use.")
 
 
-def _roll_back(base: KnowledgeBase, index: str) -> str:
+def _retry(base: KnowledgeBase, sent: QueryDict) -> str:
+    try_again(_named(base, sent))
+    send("embed_missing")
+    return _("They are tried again.")
+
+
+def _roll_back(base: KnowledgeBase, sent: QueryDict) -> str:
     roll_back(base)
     send("embed_missing")
     return _("The previous index is in use again, as it was.")
 
 
-def _cancel(base: KnowledgeBase, index: str) -> str:
+def _cancel(base: KnowledgeBase, sent: QueryDict) -> str:
     cancel(base)
     return _("The new index is given up; the settings are those of the one in use.")
 
 
-def _forget(base: KnowledgeBase, index: str) -> str:
+def _forget(base: KnowledgeBase, sent: QueryDict) -> str:
     if not forget_previous(base):
         raise SwitchError(_("There is no previous index."))
     return _("The previous index is forgotten.")
 
 
-_ACTIONS = {"switch": _switch, "rollback": _roll_back, "cancel": _cancel, "forget": _forget}
+_ACTIONS = {"switch": _switch, "retry": _retry, "rollback": _roll_back, "cancel": _cancel, "forget": _forget}

@@ -1,10 +1,13 @@
 """Let another generation serve: forward when it is built, back to the previous one, or not at all."""
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,9 +15,11 @@ from django.utils.translation import ngettext
 from kb.models import KnowledgeBase
 from search.generations import MAKING, in_the_making, lacking, previous_index
 from search.models import Index, SearchSettings
+from search.refusals import lost
 from search.trial import Trial, trial_of
 from search.tuning import settings_for
 from search.wanted import ask_for, shape_of
+from search.whole import lacking_whole
 
 log = logging.getLogger(__name__)
 State = Index.State
@@ -28,11 +33,15 @@ class SwitchError(Exception):
         self.message = message
 
 
-def complete(index: Index) -> bool:
-    """Call an index built if every finished document is in it, and let it serve if that is to happen by itself."""
-    if lacking(index).exists():
+def complete(index: Index, unreadable: Collection[UUID] = ()) -> bool:
+    """Call an index built if every finished document is in it, and let it serve if that is to happen by itself.
+
+    Each must have a vector of its whole text, too, but for those of which none can be made.
+    """
+    if lacking(index).exists() or lacking_whole(index).exclude(pk__in=unreadable).exists():
         return False
-    now = {"state": State.BUILT, "built_at": timezone.now(), "note": "", "tokens_at_first": index.tokens_done}
+    done = {"tokens_at_first": F("tokens_done"), "whole_at_first": F("whole_done")}
+    now = {"state": State.BUILT, "built_at": timezone.now(), "note": "", **done}
     Index.objects.filter(pk=index.pk, state=State.BUILDING).update(**now)
     index.refresh_from_db()
     if index.state == State.BUILT:
@@ -41,31 +50,51 @@ def complete(index: Index) -> bool:
 
 
 def decide(index: Index) -> bool:
-    """Let a built index serve if it is to do so by itself and is not worse on the saved questions."""
+    """Let a built index serve if it is to do so by itself, is not worse on the saved questions, and loses nothing."""
     trial = trial_of(index)
-    if settings_for(index.knowledge_base).switch == SearchSettings.Switch.BY_HAND:
-        return False
-    if trial.state == Trial.State.RUNNING:
+    asked = settings_for(index.knowledge_base)
+    if asked.switch == SearchSettings.Switch.BY_HAND or trial.state == Trial.State.RUNNING:
         return False
     if trial.state in (Trial.State.WORSE, Trial.State.FAILED):
-        Index.objects.filter(pk=index.pk).exclude(note=trial.sentence).update(note=trial.sentence)
-        return False
+        return _leave(index, trial.sentence)
+    if not asked.switch_without_refused and (number := lost(index).count()):
+        return _leave(index, _loses(number))
     try:
-        switch_to(index)
+        switch_to(index, without_refused=True)
     except SwitchError as error:
         log.info("%s does not serve yet: %s", index, error.message)
         return False
     return True
 
 
-def switch_to(index: Index) -> None:
-    """Let a built index serve, in one transaction; the one that served is kept to go back to. Raises SwitchError."""
+def _leave(index: Index, why: str) -> bool:
+    """To a person."""
+    Index.objects.filter(pk=index.pk).exclude(note=why).update(note=why)
+    return False
+
+
+def _loses(number: int) -> str:
+    return ngettext(
+        "Its model refuses one document that is found now, so a person decides whether it is put to use without it.",
+        "Its model refuses %(n)d documents that are found now, so a person decides whether it is put to use without "
+        "them.",
+        number,
+    ) % {"n": number}
+
+
+def switch_to(index: Index, *, without_refused: bool = False) -> None:
+    """Let a built index serve, in one transaction; the one that served is kept to go back to.
+
+    Raises SwitchError, also where it would lose documents that its model refuses, unless that is wanted.
+    """
     with transaction.atomic():
         locked = Index.objects.select_for_update().get(pk=index.pk)
         if locked.state != State.BUILT:
             raise SwitchError(_("Only an index that is built can be put to use."))
         if waiting := lacking(locked).count():
             raise SwitchError(_lack(waiting))
+        if not without_refused and (number := lost(locked).count()):
+            raise SwitchError(_loses(number))
         of_base = Index.objects.filter(knowledge_base=locked.knowledge_base_id)
         now = timezone.now()
         of_base.filter(state=State.PREVIOUS).update(state=State.RETIRED)

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from search import evaluate
 from search.generations import serving_index
-from search.models import EvaluationRun, Index, Question
+from search.models import EvaluationRun, Index
+from search.question_sets import complete
 
 
 class _State(Enum):
@@ -44,8 +45,8 @@ class Trial:
 
 
 def trial_of(index: Index) -> Trial:
-    """The trial of a built index, begun if it was not yet."""
-    if not Question.objects.filter(question_set__knowledge_base=index.knowledge_base_id).exists():
+    """The trial of a built index, begun if it was not yet. Questions that know no document cannot tell anything."""
+    if not complete(evaluate.questions_of(index.knowledge_base)).exists():
         return Trial(_State.NO_QUESTIONS)
     with transaction.atomic():
         Index.objects.select_for_update().get(pk=index.pk)  # workers that come here together begin one

@@ -9,6 +9,8 @@ from search.models import Index, Preset, SearchSettings
 from search.presets import default_preset
 from search.tuning import settings_for
 
+SHORTEST_PASSAGE, LONGEST_PASSAGE = 32, 8000  # tokens; the model's own limit holds besides
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -15,9 +15,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.models import Document
-from search.models import DocumentVector, Index, IndexedDocument, PartVector, Preset, Vector
+from search.models import DocumentVector, Index, IndexedDocument, PartVector, Preset, Refusal, Vector
 from search.vectors import decode, encode
 
+READS_LITTLE = 1024  # tokens: below, a whole text read again in parts would say no more than its passages have said
 PAGE = 500  # SQLite takes a bounded number of variables
 MADE = ("data", "tokens", "tokens_read", "parts")
 
@@ -35,8 +36,13 @@ class Whole:
     from_chunks: bool = False
 
 
-def lacking_whole(index: Index) -> QuerySet[Document]:
-    """The documents in this index whose text, as it is now, its preset has not made one vector of.
+def reads_texts(preset: Preset) -> bool:
+    """Whether this preset reads texts once more as a whole; else the means of their passages stand for them."""
+    return preset.max_tokens >= READS_LITTLE
+
+
+def unread(index: Index) -> QuerySet[Document]:
+    """The finished documents whose text, as it is now, its preset has not made one vector of, in the index or not yet.
 
     A vector that is older than the document's last ingestion may be of another text. One whose making was begun and
     not finished is lacking until it was tried as often as allowed.
@@ -46,11 +52,28 @@ def lacking_whole(index: Index) -> QuerySet[Document]:
         Q(attempt=0) | Q(attempt__gte=settings.KB_MAX_ATTEMPTS),
         preset=index.preset_id, document=OuterRef("pk"), created_at__gte=ingested,
     )  # fmt: skip
-    inside = IndexedDocument.objects.filter(index=index, document=OuterRef("pk"), chunks__gt=0)
     return Document.objects.filter(
-        Exists(inside), ~Exists(has), knowledge_base=index.knowledge_base_id, deleted_at=None,
-        status=Document.Status.READY,
-    ).order_by("pk")  # fmt: skip
+        ~Exists(has), knowledge_base=index.knowledge_base_id, deleted_at=None, status=Document.Status.READY
+    ).order_by("pk")
+
+
+def lacking_whole(index: Index) -> QuerySet[Document]:
+    """Those of them that are in this index: the work."""
+    return unread(index).filter(
+        Exists(IndexedDocument.objects.filter(index=index, document=OuterRef("pk"), chunks__gt=0))
+    )
+
+
+def to_read(index: Index) -> QuerySet[Document]:
+    """The documents that its preset has yet to read whole: what it has read in another knowledge base is copied."""
+    if not reads_texts(index.preset):
+        return Document.objects.none()
+    twins = DocumentVector.objects.filter(
+        preset=index.preset_id, from_chunks=False, document__sha256=OuterRef("sha256"),
+        document__title=OuterRef("title"),
+    ).exclude(document=OuterRef("pk"))  # fmt: skip
+    refused = Refusal.objects.filter(index=index.pk, document=OuterRef("pk"))
+    return unread(index).filter(~Exists(twins), ~Exists(refused))
 
 
 def any_lacking() -> bool:

@@ -11,7 +11,7 @@ def queue_again(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("kb", "0004_apikey_is_limited"),
-        ("search", "0010_index_pace"),
+        ("search", "0015_wholes_refusals_lengths"),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from search.models.chat import ChatModel
 from search.models.checks import IndexCheck
 from search.models.conversations import Citation, Conversation, Message
 from search.models.evaluation import EvaluationRun, Question, QuestionSet, Relevant
-from search.models.indexes import DocumentVector, Index, IndexedDocument, PartVector, Vector
+from search.models.indexes import DocumentVector, Index, IndexedDocument, PartVector, Refusal, Vector
 from search.models.organising import DocumentTag, Resemblance, Tag, Topic, TopicDocument
 from search.models.presets import Preset, RerankPreset
 from search.models.settings import SearchSettings
@@ -27,6 +27,7 @@ __all__ = [
     "Preset",
     "Question",
     "QuestionSet",
+    "Refusal",
     "Relevant",
     "RerankPreset",
     "Resemblance",

@@ -68,7 +68,8 @@ class EvaluationRun(models.Model):
 
     `tuning` is how was searched (search.tuning.Tuning as a dict). `results` maps a way of searching ("vector",
     "keyword", "hybrid", "reranked") to {"recall@5": {"value", "low", "high"}, ..., "milliseconds": {"p50", "p95"}};
-    `answers` holds a row a question with the ranks of what is relevant.
+    where dimensions or passage lengths are compared, these stand in the place of the way. `answers` holds a row a
+    question with the ranks of what is relevant.
     """
 
     class State(models.TextChoices):
@@ -84,6 +85,7 @@ class EvaluationRun(models.Model):
         SWITCH = "switch", _("before a switch")
         SETTINGS = "settings", _("before a change of settings")
         CURVE = "curve", _("curve of dimensions")
+        LENGTHS = "lengths", _("comparison of passage lengths")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     knowledge_base = models.ForeignKey(KnowledgeBase, models.CASCADE, related_name="evaluation_runs")

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Chunking, Document, KnowledgeBase
@@ -9,13 +10,17 @@ from search.models.presets import Preset
 
 
 class Index(models.Model):
-    """A generation: one knowledge base, cut, embedded and asked in one way. One serves while another is filled."""
+    """A generation: one knowledge base, cut, embedded and asked in one way. One serves while another is filled.
+
+    One on trial is filled to be measured and never serves as such (search.lengths).
+    """
 
     class State(models.TextChoices):
         BUILDING = "building", _("being built")
         BUILT = "built", _("built, not in use yet")
         SERVING = "serving", _("serving")
         PREVIOUS = "previous", _("kept to go back to")
+        TRIAL = "trial", _("built to be measured")
         RETIRED = "retired", _("retired")
 
     knowledge_base = models.ForeignKey(
@@ -43,11 +48,20 @@ class Index(models.Model):
     tokens_done = models.PositiveBigIntegerField(default=0, help_text=_("tokens embedded while it was built"))
     seconds_spent = models.FloatField(default=0.0, help_text=_("seconds of embedding while it was built"))
     pace = models.FloatField(null=True, blank=True, help_text=_("tokens a second, as it was lately"))
+    whole_at_first = models.PositiveBigIntegerField(
+        default=0, help_text=_("tokens of whole documents that were to be read when its building began")
+    )
+    whole_done = models.PositiveBigIntegerField(default=0, help_text=_("tokens of documents that were read whole"))
+    whole_seconds = models.FloatField(default=0.0, help_text=_("seconds of reading them"))
     spent_at = models.DateTimeField(null=True, blank=True, help_text=_("when these were last written"))
     built_at = models.DateTimeField(_("built"), null=True, blank=True)
     served_at = models.DateTimeField(_("served since"), null=True, blank=True)
     retired_at = models.DateTimeField(_("replaced"), null=True, blank=True)
     note = models.TextField(_("note"), blank=True, help_text=_("a sentence about its building, or what holds it up"))
+    trial = models.ForeignKey(
+        "search.EvaluationRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="trials",
+        help_text=_("the evaluation that it is built for"),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("index")
@@ -84,6 +98,24 @@ class IndexedDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document} in {self.index}"
+
+
+class Refusal(models.Model):
+    """This document is not in this index, because the index's model refuses a text of it for good.
+
+    It holds for the text of the document that was ready `at` that time.
+    """
+
+    index = models.ForeignKey(Index, models.CASCADE, related_name="refusals")
+    document = models.ForeignKey(Document, models.CASCADE, related_name="+")
+    reason = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="a_document_refused_once", fields=["index", "document"])]
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.reason}"
 
 
 class Vector(models.Model):

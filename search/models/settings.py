@@ -43,6 +43,11 @@ class SearchSettings(models.Model):
     switch = models.CharField(
         _("a new index is put to use"), max_length=10, choices=Switch.choices, default=Switch.AUTOMATIC
     )
+    switch_without_refused = models.BooleanField(
+        _("also without documents that its model refuses"),
+        default=False,
+        help_text=_("They are not found any more then. Otherwise a person decides."),
+    )
 
     rescore = models.BooleanField(
         _("rescore with full vectors"),

@@ -10,6 +10,7 @@ from kb.models import Chunk, Document, KnowledgeBase
 from search.embedders import EmbeddingError
 from search.generations import lacking, serving_index
 from search.models import Index, IndexedDocument, SearchSettings, Vector
+from search.refusals import refused, try_again
 from search.retrieve import retrieve
 from search.stores import open_store
 from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
@@ -182,23 +183,94 @@ def test_a_dead_engine_is_left_for_another_model_though_documents_wait_for_it(ha
     assert not lacking(serving_index(handbook)).exists()
 
 
-def test_a_text_that_the_new_model_refuses_is_named_and_the_rest_is_built(handbook, embedder, monkeypatch):
+@pytest.fixture
+def picky(handbook, embedder, monkeypatch):
+    """Four reports, and a model on its way that refuses some texts: those in the list."""
     fill(handbook, range(4))
-    ask_for(handbook, preset=preset("picky"))
-    start_generations()
-    refuse = embedder.embed_documents
+    refused = ["entry 2-1 "]
+    plain = embedder.embed_documents
 
-    def picky(texts):
-        if any("entry 2-1 " in text for text in texts):
+    def embed_documents(texts):
+        if any(words in text for text in texts for words in refused):
             raise EmbeddingError("The model refuses this text.", permanent=True, refuses_text=True)
-        return refuse(texts)
+        return plain(texts)
 
-    monkeypatch.setattr(embedder, "embed_documents", picky)
+    ask_for(handbook, preset=preset("picky"))
+    monkeypatch.setattr(embedder, "embed_documents", embed_documents)
+    return refused
+
+
+def test_documents_that_the_new_model_refuses_are_named_and_the_rest_is_built(handbook, picky):
+    work()
+    built = index_of(handbook, State.BUILT)
+    (refusal,) = refused(built)
+    assert (refusal.document.name, refusal.reason) == ("report-2.txt", "The model refuses this text.")
+    assert IndexedDocument.objects.filter(index=built).count() == 3
+    assert not lacking(built).exists()
+
+
+def test_an_index_that_would_lose_documents_waits_for_a_person(handbook, picky):
+    work()
+    built = index_of(handbook, State.BUILT)
+    assert "refuses one document that is found now" in built.note
+    with pytest.raises(SwitchError, match="refuses one document"):
+        switch_to(built)
+    switch_to(built, without_refused=True)
+    assert serving_index(handbook) == built
+    assert [refusal.document.name for refusal in refused(built)] == ["report-2.txt"]
+
+
+def test_a_manager_may_let_an_index_serve_without_what_its_model_refuses(handbook, picky):
+    ask_for(handbook, switch_without_refused=True)
+    work()
+    assert serving_index(handbook).preset.name == "picky"
+
+
+def test_what_the_index_in_use_does_without_keeps_no_other_from_being_put_to_use(handbook, picky):
+    ask_for(handbook, switch_without_refused=True)
+    work()
+    ask_for(handbook, switch_without_refused=False, preset=preset("as picky"))
+    work()
+    serving = serving_index(handbook)
+    assert (serving.preset.name, refused(serving).count()) == ("as picky", 1)
+
+
+def test_a_refused_document_that_was_read_anew_is_tried_again(handbook, picky):
+    work()
+    built = index_of(handbook, State.BUILT)
+    document = refused(built).get().document
+    picky.clear()
     embed.embed_missing()
-    building = index_of(handbook, State.BUILDING)
-    assert "report-2" in building.note
-    assert "refuses this text" in building.note
-    assert [document.name for document in lacking(building)] == ["report-2.txt"]
+    assert refused(built).exists()  # its text is what it was
+    Document.objects.filter(pk=document.pk).update(ready_at=timezone.now())
+    assert not refused(built).exists()
+    assert list(lacking(built)) == [document]
+    work()
+    assert serving_index(handbook) == built
+    assert IndexedDocument.objects.filter(index=built, document=document).exists()
+
+
+def test_trying_again_helps_where_the_model_takes_the_text_now(handbook, picky):
+    work()
+    built = index_of(handbook, State.BUILT)
+    picky.clear()
+    assert try_again(built) == 1
+    work()
+    assert serving_index(handbook) == built
+
+
+def test_a_text_is_refused_once_and_not_again_and_again(handbook, picky, embedder, monkeypatch):
+    seen = []
+    refusing = embedder.embed_documents
+
+    def counted(texts):
+        seen.extend(text for text in texts if "entry 2-1 " in text and len(texts) == 1)
+        return refusing(texts)
+
+    monkeypatch.setattr(embedder, "embed_documents", counted)
+    work()
+    embed.embed_missing()
+    assert len(seen) == 1
 
 
 def test_going_back_gives_the_very_results_of_before_and_can_be_taken_back(handbook, asked):

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingestion import build as build_module
-from ingestion import embed
+from ingestion import embed, meter
 from ingestion.tend import start_generations
 from kb.models import Document, KnowledgeBase
 from search.effect import about, effect_of, in_words
 from search.generations import serving_index
-from search.models import Index, SearchSettings
+from search.models import DocumentVector, Index, SearchSettings
 from search.progress import progress_of, tokens_left
 from search.wanted import shape_for
+from tests.engines import WordsEmbedder
 from tests.ingestion.generations import State, ask_for, fill, index_of, preset, send, work
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -101,6 +101,36 @@ def test_another_way_of_cutting_is_told_as_well(handbook, clock):
     assert max(errors) < 0.25
 
 
+@pytest.fixture
+def far(clock, monkeypatch):
+    """A preset whose model reads documents whole, slower by the token than passages."""
+    engine = WordsEmbedder(None)
+    plain = engine.embed_documents
+
+    def slowly(texts):
+        clock.seconds += 0.5 + 3 * SLOW * sum(len(text.split()) for text in texts)
+        return plain(texts)
+
+    monkeypatch.setattr(engine, "embed_documents", slowly)
+    monkeypatch.setattr("ingestion.whole.loaded", lambda preset: engine)
+    return preset("far", max_tokens=2000)
+
+
+def test_reading_documents_whole_counts_in_the_work_its_pace_and_its_end(handbook, clock, far):
+    mixed(handbook, 60)
+    ask_for(handbook, preset=far)
+    said = effect_of(handbook, shape_for(handbook))
+    assert (said.documents, "60 documents read whole" in said.sentence) == (60, True)
+    errors = clock.errors(*build(handbook, clock))
+    assert len(errors) > 5
+    assert max(errors) < 0.25
+    read = sum(DocumentVector.objects.filter(preset=far).values_list("tokens", flat=True))
+    assert said.whole_tokens == pytest.approx(read, rel=0.25)
+    index = serving_index(handbook)
+    assert (index.preset, index.whole_done) == (far, read)
+    assert index.whole_seconds / index.whole_done > 2 * index.seconds_spent / index.tokens_done
+
+
 def test_documents_that_wait_are_counted_as_they_go_first(handbook, clock):
     mixed(handbook, 40)
     ask_for(handbook, preset=preset("other"))
@@ -156,11 +186,11 @@ def test_the_pace_is_that_of_the_last_minutes(handbook, clock):
     index = serving_index(handbook)
     Index.objects.filter(pk=index.pk).update(pace=None, seconds_spent=0.0)
     for _ in range(60):
-        build_module.spent(index, 200, 2.0)
+        meter.spent(index, 200, 2.0)
     index.refresh_from_db()
     assert index.pace == pytest.approx(100.0)
     for _ in range(90):
-        build_module.spent(index, 100, 2.0)
+        meter.spent(index, 100, 2.0)
     index.refresh_from_db()
     assert index.pace == pytest.approx(50.0, rel=0.1)
 

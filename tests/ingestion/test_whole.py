@@ -8,12 +8,15 @@ from django.utils import timezone
 
 from ingestion import embed, pipeline, queue, reconcile, whole
 from ingestion.receive import receive
+from ingestion.tend import start_generations
 from kb.models import Chunk, Document, KnowledgeBase
 from search.embedders import EmbeddingError
 from search.models import DocumentVector, Index, Preset, Vector
+from search.progress import progress_of
 from search.vectors import decode
-from search.whole import any_lacking, mean
+from search.whole import any_lacking, lacking_whole, mean
 from tests.engines import DIMENSION, WordsEmbedder
+from tests.ingestion import generations
 
 SENTENCE = "The night train leaves at nine and arrives before the conference begins."
 LONG = "\n\n".join(f"{SENTENCE} Number {number}." for number in range(300))  # some 4,800 tokens
@@ -161,6 +164,34 @@ def test_documents_are_read_for_the_index_that_is_being_built_too(handbook, embe
     index.indexed_documents.create(document=document, chunks=1)
     assert whole.embed_whole()
     assert set(DocumentVector.objects.values_list("preset__name", flat=True)) == {"words", "other"}
+
+
+def test_an_index_is_built_when_each_document_is_read_whole_and_not_before(handbook, reader, monkeypatch):
+    documents = [send(handbook, f"{SENTENCE} {n}", f"{n}.txt") for n in range(3)]
+    work(*documents, send(handbook, LONG))
+    monkeypatch.setattr(whole, "STEP_TOKENS", 1000)  # the long one takes several steps
+    far = generations.preset("far", max_tokens=2000)
+    generations.ask_for(handbook, preset=far)
+    start_generations()
+    counts = []
+    while building := Index.objects.filter(state=Index.State.BUILDING).first():
+        turns = iter([False, False])
+        embed.embed_missing(lambda turns=turns: next(turns, True))
+        counts.append(progress_of(building).documents)
+        assert Index.objects.get(state=Index.State.SERVING).preset != far or not lacking_whole(building).exists()
+    assert counts == sorted(counts)
+    assert Index.objects.get(state=Index.State.SERVING).preset == far
+    assert DocumentVector.objects.filter(preset=far, from_chunks=False).count() == 4
+
+
+def test_a_text_of_which_no_vector_can_be_made_does_not_hold_up_an_index(handbook, reader, monkeypatch):
+    work(send(handbook, SENTENCE))
+    far = generations.preset("far", max_tokens=2000)
+    generations.ask_for(handbook, preset=far)
+    start_generations()
+    monkeypatch.setattr(whole.whole, "mean", lambda rows, weights: None)  # as if its passages cancelled each other out
+    embed.embed_missing()
+    assert Index.objects.get(state=Index.State.SERVING).preset == far
 
 
 def test_an_interrupted_reading_goes_on_where_it_was(handbook, reader, monkeypatch):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from search import dimension_curve
+from search import evaluation_pages as pages
 from search.dimension_curve import dimensions_of
 from search.models import EvaluationRun, Index
 from search.vectors import of_chunks, shorten
@@ -64,3 +66,66 @@ def test_an_index_without_vectors_says_so(handbook, index, engines):
     keep(handbook, "Lunch?", add_document(index, "No vector yet."))
     run = done(handbook, reason=CURVE)
     assert "embedded yet" in run.error
+
+
+@pytest.fixture
+def filled(handbook, index, engines, open_engine, settings):
+    """A shelf whose vectors are in the store of a name, too; twenty questions."""
+
+    def fill(engine):
+        store = open_engine(engine)
+        settings.KB_VECTOR_STORE = engine
+        shelf = shelve(index, {**TEXTS, **{f"more {n}": f"Another text, number {n}." for n in range(30)}})
+        ids, vectors = of_chunks(index, [(c.pk, c.digest) for one in shelf.values() for c in one.listed])
+        store.add(index.collection, ids, vectors)
+        for title in TEXTS:
+            keep(handbook, f"What about {title}?", shelf[title])
+        return store
+
+    return fill
+
+
+@pytest.mark.parametrize("engine", ["faiss", "chroma"])
+def test_the_store_is_asked_at_every_dimension_and_left_as_it_was(handbook, index, filled, engine):
+    store = filled(engine)
+    run = done(handbook, reason=CURVE)
+    assert run.state == "done", run.error
+    found = {dimension: result["store"] for dimension, result in run.results.items()}
+    assert {one["engine"] for one in found.values()} == {engine}
+    assert [found[dimension]["in_use"] for dimension in ("2", "4", "8")] == [False, False, True]
+    assert all(one["p50"] > 0 and one["agreement"] > 0.9 for one in found.values())
+    assert list(store.collections()) == [index.collection]
+
+
+def test_what_the_store_does_not_find_is_seen(handbook, index, filled):
+    store = filled("faiss")
+    store.remove(index.collection, list(store.ids(index.collection))[:17])
+    run = done(handbook, reason=CURVE)
+    assert run.results["8"]["store"]["agreement"] < 0.8 < run.results["4"]["store"]["agreement"]
+
+
+def test_of_many_vectors_only_the_collection_in_use_is_asked(handbook, index, filled, monkeypatch):
+    filled("faiss")
+    monkeypatch.setattr("search.stored_curve.MOST_ROWS", 10)
+    run = done(handbook, reason=CURVE)
+    assert [dimension for dimension, result in run.results.items() if "store" in result] == ["8"]
+    assert pages.store_of(run) == "faiss"
+    assert "exact search" in pages.curve(run)["right"]["name"]
+
+
+def test_a_store_that_is_away_leaves_the_exact_figures(handbook, index, filled, settings):
+    filled("faiss")
+    settings.KB_VECTOR_STORE, settings.KB_CHROMA_URL = "chroma", "http://127.0.0.1:1"
+    run = done(handbook, reason=CURVE)
+    assert run.state == "done"
+    assert pages.store_of(run) == ""
+
+
+def test_the_page_says_what_was_measured_by_which(client, alice, handbook, index, filled):
+    filled("faiss")
+    run = done(handbook, reason=CURVE)
+    client.force_login(alice)
+    shown = client.get(reverse("evaluation_run", args=[handbook.pk, run.pk])).text
+    assert "faiss: the vector store is asked" in shown
+    assert "Exact search: all vectors are compared" in shown
+    assert "milliseconds a question, faiss" in shown

@@ -2,10 +2,12 @@
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from kb.models import ApiKey, Membership, Role
 from search.models import Citation, Conversation, EvaluationRun, Message, Question, QuestionSet, SearchSettings
@@ -270,3 +272,86 @@ def test_the_settings_page_tries_them_first_and_saves_them_then(page, client, ha
     assert b"data-save" in page("settings_verdict", run.pk).content
     page("search_settings", method="post", **data, tried=str(run.pk))
     assert SearchSettings.objects.get(knowledge_base=handbook).vector_weight == 0.4
+
+
+@pytest.fixture
+def patch(client, alice, handbook, monkeypatch):
+    """Change settings over the API: the status and the body."""
+    monkeypatch.setattr("search.settings_forms.default_preset", lambda: handbook.indexes.get().preset)
+    monkeypatch.setattr("search.wanted.default_preset", lambda: handbook.indexes.get().preset)
+    key = {"headers": {"authorization": f"Bearer {ApiKey.issue(alice, 'test')[1]}"}, "content_type": "application/json"}
+
+    def sent(**changes):
+        answer = client.patch(f"/api/v1/knowledge-bases/{handbook.pk}/search-settings", changes, **key)
+        return answer.status_code, answer.json()
+
+    return sent
+
+
+def saved_weight(handbook):
+    return SearchSettings.objects.filter(knowledge_base=handbook).values_list("vector_weight", flat=True).first()
+
+
+def work():
+    from search import evaluate
+
+    for one in EvaluationRun.objects.filter(state="queued"):
+        evaluate.run(one.pk)
+
+
+def test_over_the_api_settings_are_tried_first_and_saved_when_they_do_no_harm(patch, handbook, saved):
+    status, answer = patch(vector_weight=0.4)
+    assert (status, answer["error"]["code"]) == (409, "being_tried")
+    assert EvaluationRun.objects.filter(pk=answer["trial"]["id"], state="queued").exists()
+    assert patch(vector_weight=0.4)[0] == 409
+    assert EvaluationRun.objects.count() == 2  # the trial that is on its way is waited for
+    assert saved_weight(handbook) is None
+    work()
+    status, answer = patch(vector_weight=0.4)
+    assert (status, answer["vector_weight"], saved_weight(handbook)) == (200, 0.4, 0.4)
+
+
+def test_over_the_api_settings_that_find_less_are_saved_only_anyway(patch, handbook, shelf, monkeypatch):
+    from search import ask_saved
+
+    for title in shelf:
+        keep(handbook, f"What about {title}?", shelf[title])
+    real = ask_saved.retrieve
+
+    def worse(question, *, tuning, **options):
+        found = real(question, tuning=tuning, **options)
+        return found if tuning.vector_weight != 0.9 else type(found)((), (), 1.0, "hybrid")
+
+    monkeypatch.setattr(ask_saved, "retrieve", worse)
+    patch(vector_weight=0.9)
+    work()
+    status, answer = patch(vector_weight=0.9)
+    assert (status, answer["error"]["code"]) == (409, "search_gets_worse")
+    assert "recall@5 falls from 1.000 to 0.000" in answer["error"]["message"]
+    assert {"way": "hybrid", "measure": "recall@5", "before": 1.0, "after": 0.0, "is_worse": True} in answer["trial"][
+        "measured"
+    ]
+    assert saved_weight(handbook) is None
+    assert patch(vector_weight=0.9, anyway=True)[0] == 200
+    assert saved_weight(handbook) == 0.9
+
+
+def test_over_the_api_a_trial_counts_only_against_the_settings_of_now(patch, handbook, saved):
+    patch(vector_weight=0.4)
+    work()
+    SearchSettings.objects.create(knowledge_base=handbook, vector_weight=0.7)
+    assert patch(vector_weight=0.4)[1]["error"]["code"] == "being_tried"
+
+
+def test_over_the_api_settings_that_could_not_be_measured_are_tried_again_after_a_minute(patch, handbook, saved):
+    patch(vector_weight=0.4)
+    EvaluationRun.objects.update(state="failed", error="The model is away.")
+    status, answer = patch(vector_weight=0.4)
+    assert (status, answer["error"]["code"], "away" in answer["error"]["message"]) == (409, "not_measured", True)
+    EvaluationRun.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert patch(vector_weight=0.4)[1]["error"]["code"] == "being_tried"
+
+
+def test_over_the_api_what_changes_no_ranking_is_saved_at_once(patch, handbook, saved):
+    assert patch(evaluate_every_days=7)[0] == 200
+    assert not EvaluationRun.objects.exists()

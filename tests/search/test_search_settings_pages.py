@@ -7,6 +7,7 @@ from kb.models import KnowledgeBase
 from search.measures import MEASURES
 from search.models import Index, Preset, Question, SearchSettings
 from search.models.evaluation import EvaluationRun, QuestionSet
+from search.refusals import refuse
 from search.trial import Trial, trial_of
 from search.tuning import settings_for
 from tests.search.library import add_document, direction, make_index, make_preset
@@ -196,6 +197,49 @@ def test_the_buttons_put_to_use_go_back_give_up_and_forget(manager, handbook, in
     assert "No index is being built." in answer.text
 
 
+@pytest.fixture
+def refusing(handbook, index):
+    """A built index whose model refuses the only document."""
+    built = building(handbook, state=State.BUILT, built_at=index.created_at)
+    refuse(built, [handbook.documents.get().pk], "Too long for this model.")
+    return built
+
+
+def test_the_page_names_what_the_new_model_refuses_and_offers_to_do_without(manager, handbook, refusing):
+    shown = manager.get(page("search_settings", handbook)).text
+    assert "Too long for this model." in shown
+    assert "1 is found now and would not be any more." in shown
+    answer = manager.post(page("generation_switch", handbook), {"index": refusing.pk}, follow=True)
+    assert "refuses one document" in answer.text
+    manager.post(page("generation_switch", handbook), {"index": refusing.pk, "without_refused": "1"})
+    refusing.refresh_from_db()
+    assert refusing.state == State.SERVING
+    assert "Too long for this model." in manager.get(page("search_settings", handbook)).text
+    assert "Questions do not find this document" in manager.get(handbook.documents.get().get_absolute_url()).text
+
+
+def test_the_button_lets_refused_documents_be_tried_again(manager, handbook, refusing):
+    Index.objects.filter(pk=refusing.pk).update(note="It waits.")
+    answer = manager.post(page("generation_retry", handbook), {"index": refusing.pk}, follow=True)
+    assert "They are tried again." in answer.text
+    refusing.refresh_from_db()
+    assert (refusing.refusals.count(), refusing.note) == (0, "")
+
+
+def test_over_the_api_refused_documents_are_listed_tried_again_and_done_without(client, handbook, alice, refusing):
+    from kb.models import ApiKey
+
+    headers = {"authorization": f"Bearer {ApiKey.issue(alice, 'test')[1]}"}
+    url = f"/api/v1/knowledge-bases/{handbook.pk}/generations"
+    made = client.get(url, headers=headers).json()["generations"][1]
+    assert (made["documents_refused"], made["documents_lost"]) == (1, 1)
+    assert made["refused"][0]["reason"] == "Too long for this model."
+    assert client.post(f"{url}/{refusing.pk}/switch", headers=headers).status_code == 409
+    assert client.post(f"{url}/{refusing.pk}/switch?without_refused=true", headers=headers).status_code == 200
+    again = client.post(f"{url}/{refusing.pk}/retry", headers=headers).json()["generations"][0]
+    assert (again["state"], again["documents_refused"]) == ("serving", 0)
+
+
 def test_an_index_of_another_knowledge_base_is_not_put_to_use(manager, handbook, index, charlie):
     theirs = KnowledgeBase.objects.create(name="Theirs", created_by=charlie)
     other = Index.objects.create(
@@ -211,7 +255,8 @@ def test_an_index_of_another_knowledge_base_is_not_put_to_use(manager, handbook,
 def questioned(handbook, index):
     """A built index beside the serving one, and a saved question."""
     questions = QuestionSet.objects.create(knowledge_base=handbook, name="Ours")
-    Question.objects.create(question_set=questions, text="When does the kiln open?")
+    question = Question.objects.create(question_set=questions, text="When does the kiln open?")
+    question.relevant.create(document=handbook.documents.get())
     made = building(handbook, state=State.BUILT, built_at=index.created_at)
     made.indexed_documents.create(document=handbook.documents.get(), chunks=1)
     return made
@@ -268,6 +313,15 @@ def test_a_trial_that_failed_leaves_it_to_a_person(handbook, questioned):
     decide(questioned)
     questioned.refresh_from_db()
     assert (questioned.state, "could not be asked" in questioned.note) == (State.BUILT, True)
+
+
+def test_questions_that_know_no_document_keep_no_index_from_being_put_to_use(handbook, questioned):
+    from search.switch import decide
+
+    Question.objects.get().relevant.all().delete()
+    assert trial_of(questioned).state == Trial.State.NO_QUESTIONS
+    assert decide(questioned)
+    assert not EvaluationRun.objects.exists()
 
 
 def test_over_the_api_settings_are_read_changed_and_the_indexes_watched(client, handbook, alice, index):
