@@ -40,15 +40,10 @@ class MilvusWords:
                     for start in range(0, len(rows), PAGE):
                         milvus().call("upsert", name, rows[start : start + PAGE], seconds=WRITE_SECONDS)
 
-    def remove(self, chunk_ids: Sequence[int]) -> None:
-        with _translated():
-            for index_id in self.indexes() if chunk_ids else ():
-                self._remove(index_id, chunk_ids)
-
-    def _remove(self, index_id: int, chunk_ids: Sequence[int]) -> None:
+    def remove(self, index_id: int, chunk_ids: Sequence[int]) -> None:
         here = sorted(set(chunk_ids) - self.missing(index_id, chunk_ids))
         if here:
-            with milvus().writing(_name(index_id)):
+            with _translated(), milvus().writing(_name(index_id)):
                 for start in range(0, len(here), PAGE):
                     page = here[start : start + PAGE]
                     milvus().call("delete", _name(index_id), ids=page, seconds=WRITE_SECONDS)

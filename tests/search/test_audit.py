@@ -81,7 +81,7 @@ def test_while_chroma_is_away_the_rebuild_waits_and_then_happens(index, chroma):
 def test_lost_words_are_added_again(index):
     keywords = open_keywords()
     before = {hit.chunk_id for hit in keywords.best("apple", indexes=[index.pk], limit=50)}
-    keywords.remove(list(before)[:5])
+    keywords.remove(index.pk, list(before)[:5])
     audit.mend_indexes()
     assert {hit.chunk_id for hit in open_keywords().best("apple", indexes=[index.pk], limit=50)} == before
 
