@@ -12,6 +12,7 @@ from search.keywords.tantivy import TantivyIndex
 @pytest.fixture(params=["tantivy", "milvus"])
 def keywords(request, tmp_path):
     if request.param == "milvus":
+        request.getfixturevalue("db")
         request.getfixturevalue("milvus")
         return MilvusWords()
     return TantivyIndex(tmp_path / "keywords")
