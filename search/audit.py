@@ -12,7 +12,7 @@ from django.utils import timezone
 from kb.models import Chunk
 from search import vectors
 from search.generations import suspend
-from search.keywords import KeywordIndex, open_keywords
+from search.keywords import KeywordError, KeywordIndex, open_keywords
 from search.models import Index, IndexedDocument
 from search.place import PAGE, NotFindable, add_to_store, entry_of
 from search.stores import StoreError, VectorStore, open_store
@@ -148,10 +148,19 @@ def pages(index: Index, done: set) -> Iterator[tuple[list, list[tuple[int, str]]
 
 
 def mend_words(keywords: KeywordIndex, index: Index) -> None:
-    """Add what the keyword index lacks, a page at a time."""
-    if keywords.count(index.pk) >= expected(index):
+    """Add what the keyword index lacks, a page at a time; search says so until it is done."""
+    try:
+        if keywords.count(index.pk) < expected(index):
+            log.warning("The keyword index lacks passages of %s; they are added again.", index)
+            Index.objects.filter(pk=index.pk).update(words_ready=False)
+            _add_words(keywords, index)
+    except KeywordError:
+        log.exception("The words of %s could not be added; it is tried again.", index)
         return
-    log.warning("The keyword index lacks passages of %s; they are added again.", index)
+    Index.objects.filter(pk=index.pk, words_ready=False).update(words_ready=True)
+
+
+def _add_words(keywords: KeywordIndex, index: Index) -> None:
     for _, pairs in pages(index, set()):
         lost = keywords.missing(index.pk, [pk for pk, _ in pairs])
         chunks = Chunk.objects.filter(pk__in=lost).select_related("document")

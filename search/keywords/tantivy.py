@@ -14,7 +14,7 @@ from django.conf import settings
 from search.keywords import Entry, Hit
 from search.keywords.stems import query_tokens
 from search.keywords.tantivy_folder import GONE, Answer, Folder, translated
-from search.keywords.tantivy_query import Contents, document, of_chunks, weigh
+from search.keywords.tantivy_query import Contents, Scored, document, of_chunks, weigh
 
 
 class TantivyIndex:
@@ -51,11 +51,7 @@ class TantivyIndex:
         asked = self._contents(indexes)
         with translated():
             found = [one.best(weights, limit) for one, weights in zip(asked, weigh(tokens, asked), strict=True)]
-            scores = sorted((score for scored in found for score, _ in scored), reverse=True)
-            least = scores[:limit][-1] if scores else 0.0
-            among = [[one for one in scored if one[0] >= least] for scored in found]
-            hits = [hit for one, scored in zip(asked, among, strict=True) for hit in one.hits(scored)]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[:limit]
+            return _merged(asked, found, limit)
 
     def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
         asked = self._contents(indexes)
@@ -64,16 +60,16 @@ class TantivyIndex:
 
     def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
         listed = list(chunk_ids)
-        return set(listed) - self._mended(index_id, lambda contents: contents.having(listed), set())
+        return set(listed) - self._mended(index_id, lambda contents: contents.having(listed) if contents else set())
 
     def ids(self, index_id: int) -> Iterator[int]:
-        yield from self._mended(index_id, lambda contents: contents.ids(), [])
+        yield from self._mended(index_id, lambda contents: contents.ids() if contents else [])
 
     def indexes(self) -> list[int]:
         return sorted(int(path.name) for path in self._within() if path.name.isdigit() and path.is_dir())
 
     def count(self, index_id: int) -> int:
-        return self._mended(index_id, lambda contents: contents.count, 0)
+        return self._mended(index_id, lambda contents: contents.count if contents else 0)
 
     def _of(self, index_id: int) -> Folder:
         return Folder(self.folder / str(index_id))
@@ -83,14 +79,13 @@ class TantivyIndex:
         each = (self._of(index_id).contents() for index_id in dict.fromkeys(indexes))
         return [contents for contents in each if contents and contents.count]
 
-    def _mended(self, index_id: int, ask: Callable[[Contents], Answer], otherwise: Answer) -> Answer:
-        """What an index says; one that is damaged begins again, empty. `otherwise` where nothing is there."""
+    def _mended(self, index_id: int, ask: Callable[[Contents | None], Answer]) -> Answer:
+        """What is said of an index's contents, if it has any; one that is damaged begins again, empty."""
         folder = self._of(index_id)
 
         def asked() -> Answer:
             with translated():
-                contents = folder.contents()
-                return ask(contents) if contents else otherwise
+                return ask(folder.contents())
 
         return folder.mended(asked)
 
@@ -108,3 +103,11 @@ class TantivyIndex:
 
 def _index_of(entry: Entry) -> int:
     return entry.index_id
+
+
+def _merged(asked: Sequence[Contents], found: Sequence[list[Scored]], limit: int) -> list[Hit]:
+    """The best of all; equal scores go by chunk. Only of these the chunks are looked up, as that takes its time."""
+    scores = sorted((score for scored in found for score, _ in scored), reverse=True)
+    among = [[one for one in scored if one[0] >= scores[:limit][-1]] for scored in found]
+    hits = [hit for one, scored in zip(asked, among, strict=True) for hit in one.hits(scored)]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[:limit]
