@@ -104,11 +104,13 @@ def measure(engine: str, vectors: int, dimension: int, questions: int) -> Cost:
 
     django.setup()
     from django.conf import settings
+    from django.core.management import call_command
 
     from search.stores import open_store
     from tests.search.chroma_server import ChromaServer
     from tests.search.milvus_server import MilvusServer
 
+    call_command("migrate", verbosity=0)  # the database has the name under which engines keep things
     kinds = {"chroma": ChromaServer, "milvus": MilvusServer}
     server = kinds[engine](data / engine) if engine in kinds else None
     if server:

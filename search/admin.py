@@ -43,7 +43,8 @@ class IndexAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("knowledge_base", "preset", "chunking")
     search_fields = ("knowledge_base__name", "preset__name")
     fields = ("knowledge_base", "state", "preset", "dimension", "chunking", "number_documents", "number_chunks",
-              "number_vectors", "store_ready", ("collection", "epoch"), ("created_at", "served_at"))  # fmt: skip
+              "number_vectors", ("store_ready", "words_ready"), ("collection", "epoch"),
+              ("created_at", "served_at"))  # fmt: skip
     readonly_fields = ("number_documents", "number_chunks", "number_vectors", "collection")
     actions = ("rebuild",)
 

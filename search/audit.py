@@ -16,7 +16,7 @@ from kb.models import Chunk
 from search import vectors
 from search.contents import Piece, pieces
 from search.generations import suspend
-from search.keywords import KeywordIndex, open_keywords
+from search.keywords import KeywordError, KeywordIndex, open_keywords
 from search.models import Index, IndexedDocument
 from search.place import add_to_store, entry_of
 from search.stores import StoreError, VectorStore, open_store
@@ -165,10 +165,19 @@ def _finish(index: Index, last: int) -> bool:
 
 
 def mend_words(keywords: KeywordIndex, index: Index) -> None:
-    """Add what the keyword index lacks, a page at a time."""
-    if keywords.count(index.pk) >= expected(index):
+    """Add what the keyword index lacks, a page at a time; search says so until it is done."""
+    try:
+        if keywords.count(index.pk) < expected(index):
+            log.warning("The keyword index lacks passages of %s; they are added again.", index)
+            Index.objects.filter(pk=index.pk).update(words_ready=False)
+            _add_words(keywords, index)
+    except KeywordError:
+        log.exception("The words of %s could not be added; it is tried again.", index)
         return
-    log.warning("The keyword index lacks passages of %s; they are added again.", index)
+    Index.objects.filter(pk=index.pk, words_ready=False).update(words_ready=True)
+
+
+def _add_words(keywords: KeywordIndex, index: Index) -> None:
     for piece in pieces(index):
         lost = keywords.missing(index.pk, [pk for pk, *_ in piece.chunks])
         chunks = Chunk.objects.filter(pk__in=lost).select_related("document")

@@ -12,7 +12,7 @@ from kb.acting import about
 from kb.models import Chunk
 from search import lane
 from search.models import Index, Preset
-from search.stores import Neighbour, StoreError, open_store
+from search.stores import Neighbour, StoreError, VectorStore, open_store
 from search.vectors import of_chunks, shorten
 
 log = logging.getLogger(__name__)
@@ -65,19 +65,20 @@ def _rescored(index: Index, vector: np.ndarray, neighbours: Sequence[Neighbour])
 def _ask_each(indexes: Sequence[Index], vector: np.ndarray, limit: int) -> list[list[Neighbour]]:
     """The store is asked on threads, as it answers over the network; the database from this one alone."""
     asked = [index for index in indexes if index.store_ready and settings.KB_VECTOR_STORE != "exact"]
+    store = open_store()
     if len(asked) > 1:
         with ThreadPoolExecutor(min(AT_ONCE, len(asked))) as threads:
-            answers = list(threads.map(lambda index: _from_store(index, vector, limit), asked))
+            answers = list(threads.map(lambda index: _from_store(store, index, vector, limit), asked))
     else:
-        answers = [_from_store(index, vector, limit) for index in asked]
+        answers = [_from_store(store, index, vector, limit) for index in asked]
     answered = {index.pk: answer for index, answer in zip(asked, answers, strict=True) if answer is not None}
     return [answered[index.pk] if index.pk in answered else _exactly(index, vector, limit) for index in indexes]
 
 
-def _from_store(index: Index, vector: np.ndarray, limit: int) -> list[Neighbour] | None:
+def _from_store(store: VectorStore, index: Index, vector: np.ndarray, limit: int) -> list[Neighbour] | None:
     """None where the store does not answer, which the exact search makes good."""
     try:
-        return open_store().nearest(index.collection, _cut(vector, index), limit)
+        return store.nearest(index.collection, _cut(vector, index), limit)
     except StoreError as error:
         log.warning("Searching %s exactly: %s", index.collection, error)
         return None

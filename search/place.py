@@ -95,11 +95,11 @@ def take_out(indexes: Sequence[Index], chunk_ids: Sequence[int]) -> None:
     """Remove chunks from the derived indexes. What fails here is found by the audit; nothing of it is ever shown."""
     if not chunk_ids:
         return
-    try:
-        open_keywords().remove(chunk_ids)
-    except KeywordError:
-        log.exception("Removing from the keyword index failed.")
     for index in indexes:
+        try:
+            open_keywords().remove(index.pk, chunk_ids)
+        except KeywordError:
+            log.exception("Removing from the keyword index failed.")
         if index.store_ready:
             try:
                 open_store().remove(index.collection, chunk_ids)

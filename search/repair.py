@@ -96,7 +96,7 @@ class Repair:
             self.keywords.add([entry_of(_index(fault), chunk) for chunk in chunks])
 
     def _remove_words(self, fault: Fault) -> None:
-        self.keywords.remove(list(fault.items))
+        self.keywords.remove(_index(fault).pk, list(fault.items))
 
     def _drop_words(self, fault: Fault) -> None:
         known = set(Index.objects.values_list("pk", flat=True))

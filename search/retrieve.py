@@ -41,6 +41,10 @@ KEYWORDS_AWAY = {
     "hybrid": _("The keyword index does not answer just now, so only meanings were compared."),
     "keyword": _("The keyword index does not answer just now, so nothing can be found by words."),
 }
+WORDS_LACKING = {
+    "hybrid": _("The keyword index is being filled again, so some passages were compared by their meaning alone."),
+    "keyword": _("The keyword index is being filled again, so some passages are not found by their words yet."),
+}
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,8 @@ class _Search:
     def _hits(self, depth: int) -> list[Hit]:
         if self.mode == "vector":
             return []
+        if not all(index.words_ready for index in self.indexes):
+            self.notes.append(str(WORDS_LACKING[self.mode]))
         with self._timed("keyword"):
             try:
                 return open_keywords().best(self.question, indexes=[i.pk for i in self.indexes], limit=depth)

@@ -39,19 +39,22 @@ class KeywordError(Exception):
 
 
 class KeywordIndex(Protocol):
-    """One for all indexes; a search names the ones (search.models.Index ids) it may look into."""
+    """Apart for each index (search.models.Index ids): what happens to one changes nothing that another finds."""
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Add or replace, in one commit. One process at a time writes; any number read."""
+        """Add or replace, in one commit an index. One process at a time writes into it; any number read."""
 
-    def remove(self, chunk_ids: Sequence[int]) -> None:
-        """Forget these chunks, in one commit."""
+    def remove(self, index_id: int, chunk_ids: Sequence[int]) -> None:
+        """Forget these chunks of this index, in one commit."""
 
     def remove_index(self, index_id: int) -> None:
         """Forget all chunks of this index."""
 
     def best(self, words: str, *, indexes: Sequence[int], limit: int) -> list[Hit]:
-        """The best by BM25 within these indexes, best first; [] where no word is known."""
+        """The best by BM25 within these indexes, best first; [] where no word is known.
+
+        Nothing but what is in these indexes has a part in the scores.
+        """
 
     def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
         """In how many chunks of these indexes each of the words stands."""
@@ -63,7 +66,7 @@ class KeywordIndex(Protocol):
         """The chunk of every entry of this index; one that has two entries comes twice."""
 
     def indexes(self) -> list[int]:
-        """The indexes of which there is any entry."""
+        """The indexes that anything is kept for."""
 
     def count(self, index_id: int) -> int:
         """How many chunks of this index it has."""

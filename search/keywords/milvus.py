@@ -13,11 +13,11 @@ from itertools import groupby
 from threading import Lock
 
 from kb.milvus import WRITE_SECONDS, MilvusError, milvus
+from search.identity import identity
 from search.keywords import Entry, Hit, KeywordError
 from search.keywords.stems import query_tokens, stems
 from search.keywords.tokens import is_one_character, tokens_of
 
-PREFIX = "lectern_words_"
 PAGE = 500
 MOST_BYTES = 65_535  # of a text field; a passage of some 9,000 words or 6,000 Chinese characters
 FIELDS = ("title", "heading", "text")
@@ -30,32 +30,30 @@ REMEMBERED_SECONDS, REMEMBERED = 600, 50_000  # in how many passages a word stan
 class MilvusWords:
     """Any number of these share the process's connection."""
 
+    def __init__(self) -> None:
+        self.prefix = f"lectern_{identity()}_words_"
+
     def add(self, entries: Iterable[Entry]) -> None:
         with _translated():
             for index_id, group in groupby(sorted(entries, key=_index_of), key=_index_of):
-                name = _name(index_id)
+                name = self._name(index_id)
                 self._make(name)
                 rows = [{"id": one.chunk_id, "words": _words(one)} for one in group]
                 with milvus().writing(name):
                     for start in range(0, len(rows), PAGE):
                         milvus().call("upsert", name, rows[start : start + PAGE], seconds=WRITE_SECONDS)
 
-    def remove(self, chunk_ids: Sequence[int]) -> None:
-        with _translated():
-            for index_id in self.indexes() if chunk_ids else ():
-                self._remove(index_id, chunk_ids)
-
-    def _remove(self, index_id: int, chunk_ids: Sequence[int]) -> None:
+    def remove(self, index_id: int, chunk_ids: Sequence[int]) -> None:
         here = sorted(set(chunk_ids) - self.missing(index_id, chunk_ids))
         if here:
-            with milvus().writing(_name(index_id)):
+            with _translated(), milvus().writing(self._name(index_id)):
                 for start in range(0, len(here), PAGE):
                     page = here[start : start + PAGE]
-                    milvus().call("delete", _name(index_id), ids=page, seconds=WRITE_SECONDS)
+                    milvus().call("delete", self._name(index_id), ids=page, seconds=WRITE_SECONDS)
 
     def remove_index(self, index_id: int) -> None:
         with _translated():
-            milvus().call("drop_collection", _name(index_id), seconds=WRITE_SECONDS)
+            milvus().call("drop_collection", self._name(index_id), seconds=WRITE_SECONDS)
 
     def best(self, words: str, *, indexes: Sequence[int], limit: int) -> list[Hit]:
         asked = _asked(query_tokens(words))
@@ -69,42 +67,45 @@ class MilvusWords:
     def _best(self, index_id: int, asked: str, limit: int) -> list[Hit]:
         """Milvus Lite gives a score as a negative distance, a cluster as it is."""
         found = _unless_unknown(
-            "search", _name(index_id), [asked], anns_field="sparse", limit=limit, output_fields=["id"],
+            "search", self._name(index_id), [asked], anns_field="sparse", limit=limit, output_fields=["id"],
             search_params={"metric_type": "BM25"},
         )  # fmt: skip
         return [Hit(int(hit["id"]), abs(float(hit["distance"])) / 2) for hit in found[0]] if found else []
 
     def frequencies(self, words: Sequence[str], *, indexes: Sequence[int]) -> list[int]:
         with _translated():
-            return [sum(_frequency(index_id, word) for index_id in indexes) for word in words]
+            return [sum(_frequency(self._name(index_id), word) for index_id in indexes) for word in words]
 
     def missing(self, index_id: int, chunk_ids: Sequence[int]) -> set[int]:
         absent, listed = set(chunk_ids), list(chunk_ids)
         with _translated():
             for start in range(0, len(listed), PAGE):
                 page = listed[start : start + PAGE]
-                rows = _unless_unknown("query", _name(index_id), ids=page, output_fields=["id"], seconds=60)
+                rows = _unless_unknown("query", self._name(index_id), ids=page, output_fields=["id"], seconds=60)
                 absent -= {int(row["id"]) for row in rows or ()}
         return absent
 
     def ids(self, index_id: int) -> Iterator[int]:
         with _translated():
-            if not milvus().call("has_collection", _name(index_id)):
+            if not milvus().call("has_collection", self._name(index_id)):
                 return
-            milvus().call("load_collection", _name(index_id), seconds=WRITE_SECONDS)
-            pages = milvus().call("query_iterator", _name(index_id), batch_size=PAGE, output_fields=["id"])
+            milvus().call("load_collection", self._name(index_id), seconds=WRITE_SECONDS)
+            pages = milvus().call("query_iterator", self._name(index_id), batch_size=PAGE, output_fields=["id"])
             while rows := pages.next():
                 yield from (int(row["id"]) for row in rows)
 
     def indexes(self) -> list[int]:
         with _translated():
             names = milvus().call("list_collections")
-        endings = (name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
+        endings = (name.removeprefix(self.prefix) for name in names if name.startswith(self.prefix))
         return sorted(int(ending) for ending in endings if ending.isdigit())
 
     def count(self, index_id: int) -> int:
         with _translated():
-            return _count(index_id, "")
+            return _count(self._name(index_id), "")
+
+    def _name(self, index_id: int) -> str:
+        return f"{self.prefix}{index_id}"
 
     def _make(self, name: str) -> None:
         if milvus().call("has_collection", name):
@@ -127,10 +128,6 @@ class MilvusWords:
             "create_collection", name, schema=schema, index_params=index, consistency_level="Strong",
             seconds=WRITE_SECONDS,
         )  # fmt: skip
-
-
-def _name(index_id: int) -> str:
-    return f"{PREFIX}{index_id}"
 
 
 def _index_of(entry: Entry) -> int:
@@ -157,29 +154,29 @@ def _asked(tokens: Sequence[str]) -> str:
     return " ".join(" ".join([_spelled(token)] * (1 if is_one_character(token) else 2)) for token in tokens)
 
 
-_frequencies: dict[tuple[int, str], tuple[float, int]] = {}
+_frequencies: dict[tuple[str, str], tuple[float, int]] = {}
 _one_at_a_time = Lock()
 
 
-def _frequency(index_id: int, word: str) -> int:
+def _frequency(name: str, word: str) -> int:
     """In how many passages all tokens of the word stand; remembered for some minutes, as counting reads them all."""
     now = time.monotonic()
     with _one_at_a_time:
-        when, known = _frequencies.get((index_id, word), (float("-inf"), 0))
+        when, known = _frequencies.get((name, word), (float("-inf"), 0))
     if now - when < REMEMBERED_SECONDS:
         return known
     matches = (f"TEXT_MATCH(words, '{_spelled(token)}')" for token in query_tokens(word))
     condition = " and ".join(matches)
-    found = _count(index_id, condition) if condition else 0
+    found = _count(name, condition) if condition else 0
     with _one_at_a_time:
         if len(_frequencies) > REMEMBERED:
             _frequencies.clear()
-        _frequencies[index_id, word] = (now, found)
+        _frequencies[name, word] = (now, found)
     return found
 
 
-def _count(index_id: int, condition: str) -> int:
-    rows = _unless_unknown("query", _name(index_id), filter=condition, output_fields=["count(*)"])
+def _count(name: str, condition: str) -> int:
+    rows = _unless_unknown("query", name, filter=condition, output_fields=["count(*)"])
     return int(rows[0]["count(*)"]) if rows else 0
 
 

@@ -5,6 +5,7 @@ from search.models.checks import IndexCheck
 from search.models.conversations import Citation, Conversation, Message
 from search.models.evaluation import EvaluationRun, Question, QuestionSet, Relevant
 from search.models.indexes import DocumentVector, Index, IndexedDocument, PartVector, Refusal, Vector
+from search.models.installation import Installation
 from search.models.organising import DocumentTag, Resemblance, Tag, Topic, TopicDocument
 from search.models.presets import Preset, RerankPreset
 from search.models.settings import SearchSettings
@@ -21,6 +22,7 @@ __all__ = [
     "Index",
     "IndexCheck",
     "IndexedDocument",
+    "Installation",
     "Message",
     "OrganisingJob",
     "PartVector",

@@ -39,6 +39,9 @@ class Index(models.Model):
         default=True,
         help_text=_("While it is not, search is exact, over the stored vectors."),
     )
+    words_ready = models.BooleanField(
+        _("keyword index complete"), default=True, help_text=_("While it is not, some passages are not found by words.")
+    )
     audited_at = models.DateTimeField(_("last checked"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     begun_at = models.DateTimeField(_("begun"), null=True, blank=True, help_text=_("when its building began"))

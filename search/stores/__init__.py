@@ -1,5 +1,6 @@
 """Keep vectors and find the nearest. One engine a file; an entry is a chunk's id and its vector."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,7 @@ ENGINES = {
     "faiss": "search.stores.faiss.FaissStore",
     "milvus": "search.stores.milvus.MilvusStore",
 }
+NAME = re.compile(r"index-\d+-\d+")  # of a collection, see search.models.Index
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class VectorStore(Protocol):
         """Delete the collection if it is there."""
 
     def collections(self) -> Iterable[str]:
-        """The names of all collections."""
+        """The names of all collections of this Lectern, whoever else keeps some in the same place."""
 
 
 def entries(chunk_ids: Sequence[int], vectors: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Spoken to directly: `import chromadb` costs a web process more than a second, and its client waits for ever on a server
 that hangs, from its first request on. Collections hold ids and vectors only and are never filtered by metadata, which
-costs 16 to 80 times an unfiltered query.
+costs 16 to 80 times an unfiltered query. Their names begin with the installation's, as others may use the server, too.
 """
 
 import base64
@@ -15,7 +15,8 @@ import numpy as np
 from django.conf import settings
 
 from kb.data import chroma_url
-from search.stores import Neighbour, StoreError, entries, finite
+from search.identity import identity
+from search.stores import NAME, Neighbour, StoreError, entries, finite
 
 DATABASE = "/api/v2/tenants/default_tenant/databases/default_database"
 HNSW = {"space": "cosine", "ef_construction": 100, "ef_search": 200, "max_neighbors": 16}
@@ -28,6 +29,9 @@ PAYLOAD = 30_000_000  # bytes; the server takes 40 MB
 
 class ChromaStore:
     """Any number of these share one connection pool and one memory of what the collections are called inside."""
+
+    def __init__(self) -> None:
+        self.prefix = f"lectern-{identity()}-"
 
     def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
         rows = entries(chunk_ids, vectors)
@@ -90,44 +94,67 @@ class ChromaStore:
 
     def dimension(self, collection: str) -> int | None:
         try:
-            return self._request("GET", f"/collections/{collection}", timeout=ASK_SECONDS)["dimension"]
+            return self._described(collection)["dimension"]
         except UnknownCollection:
             return None
 
     def drop(self, collection: str) -> None:
-        server().ids.pop(collection, None)
         try:
-            self._request("DELETE", f"/collections/{collection}", timeout=WRITE_SECONDS)
+            self._described(collection)
+            self._request("DELETE", f"/collections/{self._name(collection)}", timeout=WRITE_SECONDS)
         except UnknownCollection:
             return
+        finally:
+            server().ids.pop(self._name(collection), None)
 
     def collections(self) -> Iterator[str]:
         offset = 0
         while page := self._request("GET", f"/collections?limit={PAGE}&offset={offset}", timeout=WRITE_SECONDS):
-            yield from (one["name"] for one in page)
+            ours = (one["name"].removeprefix(self.prefix) for one in page if one["name"].startswith(self.prefix))
+            yield from (name for name in ours if NAME.fullmatch(name))
             offset += len(page)
+
+    def _name(self, collection: str) -> str:
+        return self.prefix + collection
 
     def _make(self, collection: str) -> None:
         """The collection, made if it is not there; its inner id is remembered."""
-        if collection in server().ids:
-            return
-        body = {"name": collection, "get_or_create": True, "configuration": {"hnsw": HNSW}}
-        made = self._request("POST", "/collections", json=body, timeout=WRITE_SECONDS)
-        server().ids[collection] = made["id"]
+        try:
+            self._id(collection)
+        except UnknownCollection:
+            body = {"name": self._name(collection), "get_or_create": True, "configuration": {"hnsw": HNSW}}
+            made = self._request("POST", "/collections", json=body, timeout=WRITE_SECONDS)
+            server().ids[self._name(collection)] = made["id"]
 
     def _id(self, collection: str) -> str:
-        ids = server().ids
-        if collection not in ids:
-            ids[collection] = self._request("GET", f"/collections/{collection}", timeout=ASK_SECONDS)["id"]
-        return ids[collection]
+        ids, name = server().ids, self._name(collection)
+        if name not in ids:
+            ids[name] = self._described(collection)["id"]
+        return ids[name]
+
+    def _described(self, collection: str) -> dict:
+        """What the server says of a collection.
+
+        One of an older Lectern, whose names were without the prefix, gets its new name if the server is our own. On
+        another it may be somebody else's, and is left alone.
+        """
+        try:
+            return self._request("GET", f"/collections/{self._name(collection)}", timeout=ASK_SECONDS)
+        except UnknownCollection:
+            if settings.KB_CHROMA_URL:
+                raise
+        old = self._request("GET", f"/collections/{collection}", timeout=ASK_SECONDS)
+        new = {"new_name": self._name(collection)}
+        self._request("PUT", f"/collections/{old['id']}", json=new, timeout=WRITE_SECONDS)
+        return old
 
     def _post(self, collection: str, verb: str, body: dict, timeout: httpx.Timeout) -> dict:
         """One verb on a collection. Where the server was emptied meanwhile, the remembered id is asked for anew."""
-        known = collection in server().ids
+        known = self._name(collection) in server().ids
         try:
             return self._request("POST", f"/collections/{self._id(collection)}/{verb}", json=body, timeout=timeout)
         except UnknownCollection:
-            server().ids.pop(collection, None)
+            server().ids.pop(self._name(collection), None)
             if not known:
                 raise
         if verb == "upsert":

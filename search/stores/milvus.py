@@ -1,20 +1,18 @@
 """Keep vectors in Milvus: its Lite edition on this machine, or a cluster.
 
 A collection holds ids and vectors only and is never filtered. Reading is strongly consistent, so that what was just
-written is read back.
+written is read back. Names begin with the installation's, as others may use the cluster, too.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from kb.milvus import WRITE_SECONDS, MilvusError, milvus
-from search.stores import Neighbour, StoreError, entries, finite
+from search.identity import identity
+from search.stores import NAME, Neighbour, StoreError, entries, finite
 
-PREFIX = "lectern_"
-NAME = re.compile(r"index-\d+-\d+")
 PAGE = 1000
 PAYLOAD = 30_000_000  # bytes; a cluster takes 64 MB
 HNSW = {"M": 16, "efConstruction": 100}
@@ -24,9 +22,12 @@ LEAST_EFFORT = 128  # ef
 class MilvusStore:
     """Any number of these share the process's connection."""
 
+    def __init__(self) -> None:
+        self.prefix = f"lectern_{identity()}_"
+
     def add(self, collection: str, chunk_ids: Sequence[int], vectors: np.ndarray) -> None:
         rows = entries(chunk_ids, vectors)
-        name = _name(collection)
+        name = self._name(collection)
         step = max(1, min(PAGE, PAYLOAD // (rows.shape[1] * 4 + 64)))
         with _translated():
             self._make(name, rows.shape[1])
@@ -37,7 +38,7 @@ class MilvusStore:
                     milvus().call("upsert", name, listed, seconds=WRITE_SECONDS)
 
     def remove(self, collection: str, chunk_ids: Sequence[int]) -> None:
-        name = _name(collection)
+        name = self._name(collection)
         with _translated():
             if not milvus().call("has_collection", name) or not chunk_ids:
                 return
@@ -50,7 +51,7 @@ class MilvusStore:
         question = [finite(vector)]
         with _translated():
             found = milvus().call(
-                "search", _name(collection), question, anns_field="vector", limit=limit, search_params=how,
+                "search", self._name(collection), question, anns_field="vector", limit=limit, search_params=how,
                 output_fields=["id"],
             )  # fmt: skip
             neighbours = [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in found[0]]
@@ -68,7 +69,7 @@ class MilvusStore:
         with _translated():
             for page in _pages(chunk_ids):
                 try:
-                    found += milvus().call("query", _name(collection), ids=page, output_fields=fields, seconds=60)
+                    found += milvus().call("query", self._name(collection), ids=page, output_fields=fields, seconds=60)
                 except MilvusError as error:
                     if error.is_unknown:
                         return []
@@ -78,7 +79,7 @@ class MilvusStore:
     def count(self, collection: str) -> int:
         with _translated():
             try:
-                rows = milvus().call("query", _name(collection), filter="", output_fields=["count(*)"])
+                rows = milvus().call("query", self._name(collection), filter="", output_fields=["count(*)"])
             except MilvusError as error:
                 if error.is_unknown:
                     return 0
@@ -86,7 +87,7 @@ class MilvusStore:
             return int(rows[0]["count(*)"])
 
     def ids(self, collection: str) -> Iterator[int]:
-        name = _name(collection)
+        name = self._name(collection)
         with _translated():
             if not milvus().call("has_collection", name):
                 return
@@ -98,7 +99,7 @@ class MilvusStore:
     def dimension(self, collection: str) -> int | None:
         with _translated():
             try:
-                described = milvus().call("describe_collection", _name(collection))
+                described = milvus().call("describe_collection", self._name(collection))
             except MilvusError as error:
                 if error.is_unknown:
                     return None
@@ -107,13 +108,19 @@ class MilvusStore:
 
     def drop(self, collection: str) -> None:
         with _translated():
-            milvus().call("drop_collection", _name(collection), seconds=WRITE_SECONDS)
+            milvus().call("drop_collection", self._name(collection), seconds=WRITE_SECONDS)
 
     def collections(self) -> Iterator[str]:
         with _translated():
             names = milvus().call("list_collections")
-        ours = (name.removeprefix(PREFIX).replace("_", "-") for name in names if name.startswith(PREFIX))
+        ours = (name.removeprefix(self.prefix).replace("_", "-") for name in names if name.startswith(self.prefix))
         return iter([name for name in ours if NAME.fullmatch(name)])
+
+    def _name(self, collection: str) -> str:
+        """Milvus takes letters, digits and the underscore."""
+        if not NAME.fullmatch(collection):
+            raise StoreError(f"{collection!r} is no name of a collection.")
+        return self.prefix + collection.replace("-", "_")
 
     def _make(self, name: str, dimension: int) -> None:
         if milvus().call("has_collection", name):
@@ -129,13 +136,6 @@ class MilvusStore:
             "create_collection", name, schema=schema, index_params=index, consistency_level="Strong",
             seconds=WRITE_SECONDS,
         )  # fmt: skip
-
-
-def _name(collection: str) -> str:
-    """Milvus takes letters, digits and the underscore."""
-    if not NAME.fullmatch(collection):
-        raise StoreError(f"{collection!r} is no name of a collection.")
-    return PREFIX + collection.replace("-", "_")
 
 
 def _pages(chunk_ids: Sequence[int]) -> Iterator[list[int]]:

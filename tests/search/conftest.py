@@ -17,7 +17,7 @@ def chroma_server(tmp_path_factory):
 
 
 @pytest.fixture
-def chroma(chroma_server, settings):
+def chroma(chroma_server, settings, db):
     """The session's Chroma server, empty, to which the settings point for this test."""
     settings.KB_CHROMA_URL = chroma_server.url
     yield chroma_server

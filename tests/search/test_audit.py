@@ -1,12 +1,15 @@
 """Whatever is lost from the derived indexes comes back from the database, and nothing is embedded for it."""
 
+import shutil
+
 import pytest
 
 from kb.models import Chunk, KnowledgeBase
 from search import audit
-from search.keywords import open_keywords
+from search.keywords import KeywordError, open_keywords
 from search.models import Index
 from search.place import place, take_out
+from search.retrieve import WORDS_LACKING, retrieve
 from search.stores import open_store
 from tests.search.library import add_document, direction, make_index
 
@@ -81,9 +84,42 @@ def test_while_chroma_is_away_the_rebuild_waits_and_then_happens(index, chroma):
 def test_lost_words_are_added_again(index):
     keywords = open_keywords()
     before = {hit.chunk_id for hit in keywords.best("apple", indexes=[index.pk], limit=50)}
-    keywords.remove(list(before)[:5])
+    keywords.remove(index.pk, list(before)[:5])
     audit.mend_indexes()
     assert {hit.chunk_id for hit in open_keywords().best("apple", indexes=[index.pk], limit=50)} == before
+
+
+def test_while_words_are_added_again_it_is_said(index, settings, monkeypatch):
+    """As after an upgrade from a Lectern that kept the words of all indexes in one."""
+    monkeypatch.setattr("search.lane.embed_query", lambda *_: direction(1))
+    shutil.rmtree(settings.KB_DATA / "keywords")
+    Index.objects.update(words_ready=False)
+    asked = {"knowledge_bases": [index.knowledge_base], "mode": "hybrid"}
+    assert retrieve("apple", **asked).notes == (str(WORDS_LACKING["hybrid"]),)
+    assert retrieve("apple", **asked).passages
+    assert retrieve("apple", **asked | {"mode": "vector"}).notes == ()
+    audit.mend_indexes()
+    assert retrieve("apple", **asked).notes == ()
+    assert open_keywords().count(index.pk) == 24
+
+
+def test_words_that_cannot_be_added_now_are_added_later_and_others_are_not_held_up(index, monkeypatch):
+    other = make_index(KnowledgeBase.objects.create(name="Other"))
+    add_document(other, "plum", vectors=[direction(1)])
+    keywords, add = type(open_keywords()), type(open_keywords()).add
+    open_keywords().remove_index(index.pk)
+
+    def full(self, entries):
+        raise KeywordError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keywords, "add", lambda self, entries: full(self, entries) if entries[1:] else add(self, entries))
+        audit.mend_indexes()
+    ready = dict(Index.objects.values_list("pk", "words_ready"))
+    assert ready == {index.pk: False, other.pk: True}
+    audit.mend_indexes()
+    assert open_keywords().count(index.pk) == 24
+    assert not Index.objects.filter(words_ready=False).exists()
 
 
 def test_what_was_taken_out_is_found_by_neither_leg(index):

@@ -86,7 +86,7 @@ def test_all_vectors_of_a_lost_collection_are_put_back(index):
 
 def test_a_word_entry_that_was_removed_is_put_back(index):
     gone = chunk_ids(index)[:2]
-    open_keywords().remove(gone)
+    open_keywords().remove(index.pk, gone)
     assert check(repair=True) == {("words", "missing"): (2, 2)}
     assert open_keywords().missing(index.pk, gone) == set()
 

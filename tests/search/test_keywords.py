@@ -12,6 +12,7 @@ from search.keywords.tantivy import TantivyIndex
 @pytest.fixture(params=["tantivy", "milvus"])
 def keywords(request, tmp_path):
     if request.param == "milvus":
+        request.getfixturevalue("db")
         request.getfixturevalue("milvus")
         return MilvusWords()
     return TantivyIndex(tmp_path / "keywords")
@@ -89,7 +90,7 @@ def test_adding_again_replaces(keywords):
 
 def test_removed_passages_are_gone_at_once(keywords):
     keywords.add([entry(1, "salary"), entry(2, "salary")])
-    keywords.remove([1, 99])
+    keywords.remove(1, [1, 99])
     assert ids(keywords.best("salary", indexes=[1], limit=5)) == [2]
     assert keywords.missing(1, [1, 2]) == {1}
 
