@@ -12,7 +12,7 @@ def begin(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('search', '0010_index_pace'),
+        ("search", "0012_message_awaits_check"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('search', '0010_index_pace'),
+        ("search", "0013_words_ready_and_installation"),
     ]
 
     operations = [

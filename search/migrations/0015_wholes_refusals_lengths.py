@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('kb', '0004_apikey_is_limited'),
-        ('search', '0010_index_pace'),
+        ("search", "0014_preset_precision_and_key"),
     ]
 
     operations = [
