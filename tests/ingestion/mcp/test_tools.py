@@ -60,7 +60,10 @@ def test_a_language_model_writes_where_there_is_one(call, bob, rules, server, se
 def test_ask_says_so_where_nothing_answers(call, bob, rules):
     said = call(bob, "ask", {"question": "Who won the regatta of Valparaíso?"}).structured_content
     assert not said["answered"]
-    assert said["answer"]
+    (closest,) = said["closest"]
+    assert (closest["document"], closest["title"]) == (str(rules.pk), "House rules")
+    assert closest["uri"] == f"lectern://documents/{rules.pk}"
+    assert f"[House rules]({closest['uri']})" in said["answer"]
 
 
 def test_knowledge_bases_are_listed_with_what_may_be_done(call, alice, bob, rules, handbook):
