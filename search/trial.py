@@ -45,7 +45,7 @@ class Trial:
 
 def trial_of(index: Index) -> Trial:
     """The trial of a built index, begun if it was not yet."""
-    if not Question.objects.filter(question_set__knowledge_base=index.knowledge_base_id).exists():
+    if not Question.objects.filter(question_set__knowledge_base=index.knowledge_base_id, has_answer=True).exists():
         return Trial(_State.NO_QUESTIONS)
     with transaction.atomic():
         Index.objects.select_for_update().get(pk=index.pk)  # workers that come here together begin one
