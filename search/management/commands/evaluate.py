@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from kb.models import KnowledgeBase
 from search import evaluate
 from search.comparison import chat_way
-from search.evaluation_pages import lines_of, measure_name
+from search.evaluation_pages import lines_of, measure_name, refusals
 from search.measures import MEASURES
 from search.models import EvaluationRun, QuestionSet
 
@@ -105,7 +105,8 @@ def _below(run: EvaluationRun, limits: dict[str, float]) -> list[str]:
 
 
 def _as_json(run: EvaluationRun) -> dict:
-    return {"id": str(run.pk), "questions": len(run.answers), "chat": chat_way(run), "results": run.results}
+    told = {"chat": chat_way(run), "results": run.results, "refusals": run.refusals}
+    return {"id": str(run.pk), "questions": len(run.answers), **told}
 
 
 def _as_text(run: EvaluationRun) -> str:
@@ -113,4 +114,4 @@ def _as_text(run: EvaluationRun) -> str:
     for line in lines_of(run, SHOWN):
         figures = (f"{one['value']:.3f} ({one['low']:.2f}-{one['high']:.2f})" for one in line.figures)
         rows.append(f"{line.way:10}" + "".join(f"{figure:>22}" for figure in figures) + f"{line.p50 or 0:8.1f}")
-    return "\n".join([f"{len(run.answers)} questions, with 95 % confidence intervals", *rows])
+    return "\n".join([f"{len(run.answers)} questions, with 95 % confidence intervals", *rows, *refusals(run)])
