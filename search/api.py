@@ -118,10 +118,17 @@ class CitationOut(Schema):
     marks: list[tuple[int, int]]
 
 
+class Closest(Schema):
+    document: UUID
+    knowledge_base: UUID
+    title: str
+
+
 class AnswerOut(Schema):
     answer: str
     answered: bool
     citations: list[CitationOut]
+    closest: list[Closest] = Field(description="Where nothing answers it: the documents that come closest.")
     documents: list[DocumentAbout]
     notes: list[str]
 
@@ -206,11 +213,14 @@ def search(request: Request, body: SearchIn):
 def answer(request: Request, body: AnswerIn):
     """Made of your documents alone; `answered` is false where nothing in them answers it."""
     scope = chosen_among(readable_by(request.user), body.knowledge_bases)
-    text, citations, notes, is_answered = answer_once(body.question, knowledge_bases=scope, mode=body.mode)
+    found = answer_once(body.question, knowledge_bases=scope, mode=body.mode)
     return {
-        "answer": text,
-        "answered": is_answered,
-        "citations": [_citation(citation) for citation in citations],
+        "answer": found.answer,
+        "answered": found.is_answered,
+        "citations": [_citation(citation) for citation in found.citations],
+        "closest": [
+            {"document": one.pk, "knowledge_base": one.knowledge_base_id, "title": one.title} for one in found.closest
+        ],
         "documents": _documents(body.question, scope, body.documents),
-        "notes": [str(note) for note in notes],
+        "notes": [str(note) for note in found.notes],
     }

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from kb.access import documents_in
-from kb.models import KnowledgeBase
+from kb.models import Document, KnowledgeBase
 from search.answerers import open_answerer
 from search.chat.models import chosen_for
 from search.cite import Source, checked, cite, in_order, numbers_in, without
+from search.closest import closest_documents
 from search.follow_up import standalone
 from search.models import Citation, Conversation, Message
 from search.record import questions_before, record
@@ -22,24 +23,30 @@ LIMIT = 8  # passages an answer is made of
 
 
 class Answer(NamedTuple):
-    """What was found: `answer` cites citation n as [n] and is empty where nothing answers the question."""
+    """What was found: `answer` cites citation n as [n] and is empty where nothing answers the question.
+
+    Then `closest` are the documents that come closest.
+    """
 
     answer: str
     citations: tuple[Source, ...]
     notes: tuple[str, ...]
     is_answered: bool
+    closest: tuple[Document, ...] = ()
 
 
 def answer_once(
     question: str, *, knowledge_bases: Iterable[KnowledgeBase], mode: str = "hybrid", limit: int = LIMIT
 ) -> Answer:
     """An answer out of these knowledge bases that is kept nowhere; not answered, it brings the nearest passages."""
-    found = retrieve(question, knowledge_bases=knowledge_bases, mode=mode, limit=limit)
+    scope = list(knowledge_bases)
+    found = retrieve(question, knowledge_bases=scope, mode=mode, limit=limit)
     passages = with_parts(found.passages)
     text = checked("\n\n".join(open_answerer().answer(question, passages)), len(passages)).strip()
     is_answered = bool(numbers_in(text))
     text, passages = in_order(text if is_answered else "", passages)
-    return Answer(text, cite(text, passages), tuple(map(str, found.notes)), is_answered)
+    closest = () if is_answered else tuple(closest_documents(question, passages, knowledge_bases=scope))
+    return Answer(text, cite(text, passages), tuple(map(str, found.notes)), is_answered, closest)
 
 
 def ask(
@@ -67,6 +74,7 @@ def ask(
     message = Message(
         conversation=conversation, question=question, searched=searched, answer=answer.answer,
         is_answered=answer.is_answered, mode=mode, notes=list(answer.notes),
+        closest=[str(document.pk) for document in answer.closest],
         milliseconds=round((time.monotonic() - began) * 1000),
     )  # fmt: skip
     record(message, answer.citations)

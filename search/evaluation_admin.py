@@ -57,7 +57,7 @@ class EvaluationRunAdmin(ReadOnly, ModelAdmin):
     readonly_fields = ("page",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EvaluationRun]:
-        return super().get_queryset(request).filter(knowledge_base__deleted_at=None).defer("answers")
+        return super().get_queryset(request).filter(knowledge_base__deleted_at=None).defer("answers", "foreign")
 
     @display(description=_("state"), ordering="state", label=STATES)
     def state_label(self, run: EvaluationRun) -> tuple[str, str]:

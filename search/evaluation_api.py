@@ -18,8 +18,9 @@ from search.evaluate import questions_of, start
 from search.evaluation_pages import usual_way
 from search.lengths import LengthsError, compare_lengths, plan
 from search.models import EvaluationRun, QuestionSet, Relevant
+from search.question_export import path_of
 from search.question_files import MOST_CHARACTERS, MOST_QUESTIONS, Asked, Read, Wanted
-from search.question_sets import complete, counted, import_questions, path_of
+from search.question_sets import complete, counted, import_questions
 
 router = Router(tags=["Evaluation"])
 
@@ -36,7 +37,9 @@ class WantedIn(Input):
 
 class QuestionIn(Input):
     question: Words
-    relevant: list[WantedIn] = Field(min_length=1, max_length=100)
+    relevant: list[WantedIn] = Field(
+        max_length=100, description="What answers it; an empty list: nothing here does, and it is to be refused."
+    )
 
 
 class QuestionSetIn(Input):
@@ -49,6 +52,7 @@ class QuestionSetOut(Schema):
     name: str
     questions: int
     incomplete: int = Field(description="How many of them have no document, and are not asked.")
+    unanswerable: int = Field(description="How many of them nothing here answers, and are to be refused.")
     created_at: datetime
 
 
@@ -73,6 +77,7 @@ class RelevantOut(Schema):
 class QuestionOut(Schema):
     id: int
     question: str
+    has_answer: bool = Field(description="False: nothing here answers it.")
     relevant: list[RelevantOut]
 
 
@@ -108,6 +113,10 @@ class EvaluationOut(Schema):
     error: str
     chat: str = Field(description="Which of the results is that of chat, or of the index in use.")
     results: dict[str, dict[str, Any]] = Field(description="By way of searching, by dimension or by passage length.")
+    refusals: dict[str, dict[str, int]] = Field(
+        description="How many were asked and refused: of the answerable, of the saved ones that nothing here answers "
+        "(unanswerable), and of shipped ones about everyday things (neutral)."
+    )
     created_at: datetime
     finished_at: datetime | None
 
@@ -119,18 +128,31 @@ class Evaluations(Schema):
 
 class EvaluationWhole(EvaluationOut):
     answers: list[dict[str, Any]] = Field(description="Each question with the places of what is relevant to it.")
+    foreign: list[dict[str, Any]] = Field(description="Each question that is to be refused, with its signs.")
 
 
 def _set(one: QuestionSet) -> dict[str, Any]:
     counted([one])
+    counts = {name: getattr(one, name) for name in ("incomplete", "unanswerable")}  # counted adds them
     return {
         "id": one.pk, "name": one.name, "created_at": one.created_at,
-        "questions": one.number, "incomplete": one.incomplete,  # type: ignore[attr-defined]  # counted adds them
+        "questions": one.number, **counts,  # type: ignore[attr-defined]
     }  # fmt: skip
 
 
 def _run(run: EvaluationRun) -> dict[str, Any]:
-    same = ("label", "progress", "progress_total", "error", "results", "created_at", "finished_at", "state", "reason")
+    same = (
+        "label",
+        "progress",
+        "progress_total",
+        "error",
+        "results",
+        "refusals",
+        "created_at",
+        "finished_at",
+        "state",
+        "reason",
+    )
     return {
         "id": run.pk, "question_set": run.question_set_id, "chat": usual_way(run) if run.results else "",
         **{name: getattr(run, name) for name in same},
@@ -147,9 +169,12 @@ def save_set(request: Request, id: UUID, body: QuestionSetIn):
     """Into a new set, or one that is there. A question whose documents are not found is saved without them."""
     base = get_manageable(request.user, id)
     asked = tuple(
-        Asked(one.question, tuple(Wanted(**wanted.model_dump()) for wanted in one.relevant), f"questions[{number}]")
+        Asked(
+            one.question, tuple(Wanted(**wanted.model_dump()) for wanted in one.relevant), f"questions[{number}]",
+            has_answer=bool(one.relevant),
+        )
         for number, one in enumerate(body.questions)
-    )
+    )  # fmt: skip
     report = import_questions(base, Read(asked, ()), set_name=body.name, user=request.user)
     return 201, {**_set(report.question_set), "notes": list(report.faults)}
 
@@ -159,9 +184,12 @@ def show_set(request: Request, id: UUID, question_set: int, page: Query[Page]):
     found = get_object_or_404(get_manageable(request.user, id).question_sets, pk=question_set)
     questions = found.questions.order_by("pk").prefetch_related("relevant__document")
     items = [
-        {"id": one.pk, "question": one.text, "relevant": [_relevant(each) for each in one.relevant.all()]}
+        {
+            "id": one.pk, "question": one.text, "has_answer": one.has_answer,
+            "relevant": [_relevant(each) for each in one.relevant.all()],
+        }
         for one in questions[page.offset : page.offset + page.limit]
-    ]
+    ]  # fmt: skip
     return {**_set(found), "items": items, "limit": page.limit, "offset": page.offset}
 
 
@@ -176,7 +204,7 @@ def _relevant(one: Relevant) -> dict[str, Any]:
 def list_runs(request: Request, id: UUID, page: Query[Page]):
     """The newest first."""
     runs = get_manageable(request.user, id).evaluation_runs.select_related("index__chunking")
-    runs = runs.order_by("-created_at").defer("answers")
+    runs = runs.order_by("-created_at").defer("answers", "foreign")
     shown = [_run(run) for run in runs[page.offset : page.offset + page.limit]]
     return {"evaluations": shown, "total": runs.count()}
 
@@ -206,4 +234,4 @@ def show_run(request: Request, id: UUID, run: UUID):
     found = get_object_or_404(
         get_manageable(request.user, id).evaluation_runs.select_related("index__chunking"), pk=run
     )
-    return {**_run(found), "answers": found.answers}
+    return {**_run(found), "answers": found.answers, "foreign": found.foreign}

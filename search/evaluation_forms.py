@@ -74,7 +74,10 @@ class ImportForm(forms.Form):
 
     file = forms.FileField(
         label=_("File"),
-        help_text=_("CSV or JSON lines with question, document, passage and grade; or a BEIR folder as ZIP."),
+        help_text=_(
+            "CSV or JSON lines with question, document, passage and grade; or a BEIR folder as ZIP. Where document and "
+            "passage are left empty, nothing here answers the question."
+        ),
     )
     set_name = forms.CharField(
         label=_("Into the set"), max_length=MOST_NAME, required=False, help_text=_("empty: named after the file")
@@ -88,13 +91,18 @@ class ImportForm(forms.Form):
 
 
 class QuestionForm(forms.Form):
-    """A question and what answers it: "document", or "document:start-end" for a part of its text."""
+    """A question and what answers it: "document", "document:start-end" for a part of its text, or nothing here."""
 
     question = forms.CharField(
         label=_("Question"),
         max_length=MOST_CHARACTERS,
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": _("Write a question first.")},
+    )
+    unanswerable = forms.BooleanField(
+        label=_("Nothing here answers it"),
+        required=False,
+        help_text=_("It is to be refused. Such questions show whether it is said where nothing answers."),
     )
     relevant = forms.Field(required=False, widget=forms.SelectMultiple)
 
@@ -112,6 +120,8 @@ class QuestionForm(forms.Form):
         asked = {place.document_id for place in places}
         if living.filter(pk__in=asked).count() != len(asked):
             raise forms.ValidationError(_("One of the documents is not there any more."))
+        if self.cleaned_data.get("unanswerable"):
+            return []
         if self.needs_relevant and not places:
             raise forms.ValidationError(_("Choose at least one document or passage that answers the question."))
         return places

@@ -21,6 +21,7 @@ CHIEF = ("recall@5", "mrr@10", "ndcg@10")
 BESIDE_STORE = tuple(one for one in SHOWN if one != "recall@3")  # where the table has one column more
 CURVES = (Reason.CURVE, Reason.LENGTHS)  # whose results are by a number, not by a way of searching
 HISTORY = 60  # runs in a chart
+LONG = ("answers", "foreign")  # fields with a row a question
 
 
 def way_name(way: str) -> str:
@@ -92,7 +93,7 @@ def comparable(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
 
 def measured(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
     """Those of them that tell how the knowledge base is or could be searched, without trials of settings."""
-    return comparable(knowledge_base).exclude(reason=Reason.SETTINGS).defer("answers")
+    return comparable(knowledge_base).exclude(reason=Reason.SETTINGS).defer(*LONG)
 
 
 def _with_index(runs: QuerySet[EvaluationRun]) -> QuerySet[EvaluationRun]:
@@ -101,7 +102,7 @@ def _with_index(runs: QuerySet[EvaluationRun]) -> QuerySet[EvaluationRun]:
 
 def listed(knowledge_base: KnowledgeBase) -> QuerySet[EvaluationRun]:
     """All runs for the list, without what was found for each question."""
-    return _with_index(knowledge_base.evaluation_runs.defer("answers"))
+    return _with_index(knowledge_base.evaluation_runs.defer(*LONG))
 
 
 def history(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> dict[str, Any] | None:
@@ -168,12 +169,16 @@ def store_of(run: EvaluationRun) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A question of a run: the place of its first right passage in the chosen way, and in the others."""
+    """A question of a run: the place of its first right passage in the chosen way, and in the others.
+
+    `is_refused`: chat would say that nothing answers it.
+    """
 
     question: int
     text: str
     rank: int | None
     others: tuple[tuple[str, int | None], ...]
+    is_refused: bool = False
 
 
 def rows_of(run: EvaluationRun, way: str, show: str) -> list[Row]:
@@ -184,11 +189,35 @@ def rows_of(run: EvaluationRun, way: str, show: str) -> list[Row]:
             one["text"],
             first_rank(one["ways"].get(way)),
             tuple((way_name(other), first_rank(found)) for other, found in one["ways"].items() if other != way),
+            one.get("is_refused", False),
         )
         for one in run.answers
     ]
     kept = [row for row in rows if show not in ("found", "lost") or (row.rank is not None) == (show == "found")]
     return sorted(kept, key=lambda row: (-(row.rank or 1000), row.question))
+
+
+def asked(run: EvaluationRun) -> int:
+    """How many questions with an answer a run asked."""
+    first: dict[str, Any] = next(iter(run.results.values()), {})
+    return first.get("questions", run.progress_total)
+
+
+def refusals(run: EvaluationRun) -> list[str]:
+    """How often it was said rightly and wrongly that nothing answers, as sentences; none where it was not measured."""
+    said = {
+        "answerable": _("Refused wrongly: %(refused)d of %(asked)d saved questions whose right passages are found."),
+        "unanswerable": _("Refused rightly: %(refused)d of %(asked)d saved questions that nothing here answers."),
+        "neutral": _("Refused rightly: %(refused)d of %(asked)d questions about everyday things."),
+    }
+    counts = run.refusals
+    return [sentence % counts[name] for name, sentence in said.items() if counts.get(name, {}).get("asked")]
+
+
+def to_refuse(run: EvaluationRun) -> list[dict[str, Any]]:
+    """Rows of the saved questions that nothing here answers; those that were answered come first."""
+    saved = [row for row in run.foreign if row["text"]]
+    return sorted(saved, key=lambda row: row["is_refused"])
 
 
 def by_index(runs: Iterable[EvaluationRun], question_set: QuestionSet | None) -> list[tuple[EvaluationRun, Line]]:

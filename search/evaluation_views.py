@@ -19,8 +19,9 @@ from search.evaluate import start
 from search.evaluation_forms import ImportForm, SetForm, StartForm
 from search.length_forms import LengthsForm
 from search.lengths import building, retire_trials
+from search.limits_page import limits_in_use
 from search.models import EvaluationRun, QuestionSet
-from search.question_sets import counted
+from search.question_sets import counted, has_complete
 
 State, Reason = EvaluationRun.State, EvaluationRun.Reason
 PER_PAGE = 20
@@ -47,12 +48,13 @@ def overview(request: Request, knowledge_base: KnowledgeBase, status: int = 200,
         "lengths_form": LengthsForm(knowledge_base=knowledge_base),
         "import_form": ImportForm(),
         "set_form": SetForm(instance=QuestionSet(knowledge_base=knowledge_base)),
-        "can_start": any(one.number > one.incomplete for one in sets),  # type: ignore[attr-defined]
+        "can_start": any(map(has_complete, sets)),
         "latest": latest,
         "lines": pages.lines_of(latest) if latest else [],
         "measures": pages.SHOWN,
         "chief": pages.CHIEF,
         "history": pages.history(runs, chosen),
+        "limits": limits_in_use(knowledge_base),
         "by_index": pages.by_index(runs, chosen),
         "measured_sets": list(dict.fromkeys(run.question_set for run in runs)),
         "chosen_set": chosen,
@@ -119,7 +121,7 @@ def _found(request: Request, run: EvaluationRun) -> dict:
     way = way if way in ways else ways[-1]
     show = request.GET.get("show", "all")
     rows = pages.rows_of(run, way, show)
-    others = pages.measured(run.knowledge_base).exclude(pk=run.pk).defer("answers")
+    others = pages.measured(run.knowledge_base).exclude(pk=run.pk)
     return {
         "lines": pages.lines_of(run, pages.shown_of(run)),
         "measures": pages.shown_of(run),
@@ -133,6 +135,7 @@ def _found(request: Request, run: EvaluationRun) -> dict:
         "is_lengths": run.reason == Reason.LENGTHS,
         "show": show,
         "rows": Paginator(rows, QUESTIONS_PER_PAGE).get_page(request.GET.get("page")),
+        "to_refuse": pages.to_refuse(run),
         "lost": len(pages.rows_of(run, way, "lost")),
         "others": [] if is_curve else others[:50],
     }

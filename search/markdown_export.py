@@ -23,12 +23,20 @@ def _under_question(turn: Turn) -> str:
 
 def answer_markdown(turn: Turn) -> str:
     """The answer as it stands, then a line a source that it cites."""
-    parts = [turn.answer.strip() or _("Nothing in your documents answers this.")]
+    parts = [turn.answer.strip() or _unanswered(turn)]
     if turn.is_shortened:
         parts.append(f"*{_('A part of this answer is not shown: its source is gone, or is no longer yours to read.')}*")
     if turn.cited:
         parts.append("\n".join([f"{_('Sources')}:", "", *(f"- {source_line(one)}" for one in turn.cited)]))
     return "\n\n".join(parts)
+
+
+def _unanswered(turn: Turn) -> str:
+    nothing = _("Nothing in your documents answers this.")
+    if not turn.closest:
+        return nothing
+    titles = (f"- {_one_line(document.title)}" for document in turn.closest)
+    return "\n".join([f"{nothing} {_('These come closest:')}", "", *titles])
 
 
 def source_line(citation: Citation) -> str:

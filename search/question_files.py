@@ -44,11 +44,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question of a file, and where it stands there ("line 3")."""
+    """A question of a file, and where it stands there ("line 3").
+
+    `has_answer` is False where the file has a place for what answers it, which is empty: nothing does.
+    """
 
     question: str
     wanted: tuple[Wanted, ...]
     place: str
+    has_answer: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,12 @@ def _decoded(content: bytes) -> str:
 
 
 def _together(rows: list[Asked]) -> list[Asked]:
-    """Rows with the same question are one question with several documents."""
+    """Rows with the same question are one question with several documents; it has an answer if one of them says so."""
     found: dict[str, Asked] = {}
     for row in rows:
-        before = found.get(row.question)
-        wanted = (*before.wanted, *row.wanted) if before else row.wanted
-        found[row.question] = Asked(row.question, tuple(dict.fromkeys(wanted)), before.place if before else row.place)
+        before = found.get(row.question, row)
+        wanted = tuple(dict.fromkeys((*before.wanted, *row.wanted)))
+        found[row.question] = Asked(row.question, wanted, before.place, before.has_answer or row.has_answer)
     return list(found.values())
 
 
@@ -142,10 +146,17 @@ def _rows(rows: Iterator[tuple[str, Any]]) -> tuple[list[Asked], list[str]]:
             continue
         question = _value(row, "question")[:MOST_CHARACTERS]
         if question:
-            asked.append(Asked(question, tuple(_wanted(row)), place))
+            wanted = tuple(_wanted(row))
+            asked.append(Asked(question, wanted, place, has_answer=bool(wanted) or not _has_place(row)))
         elif any(_said(value) for value in row.values()):
             faults.append(_("%(place)s has no question.") % {"place": place})
     return asked, faults
+
+
+def _has_place(row: dict) -> bool:
+    """Whether it could say what answers the question."""
+    names = {str(key).strip().lower() for key in row}
+    return bool(names.intersection(("relevant", *NAMES["document"], *NAMES["passage"])))
 
 
 def _wanted(row: dict) -> Iterator[Wanted]:

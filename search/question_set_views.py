@@ -20,8 +20,19 @@ from search.evaluation_forms import ImportForm, QuestionForm, SetForm
 from search.evaluation_views import overview
 from search.models import Message, Question, QuestionSet, Relevant
 from search.passage import Passage
+from search.question_export import as_jsonl, write_beir
 from search.question_files import MOST_CHARACTERS, QuestionFileError
-from search.question_sets import add_relevant, as_jsonl, complete, import_file, keep, keep_from_message, write_beir
+from search.question_sets import (
+    add_relevant,
+    counted,
+    import_file,
+    incomplete,
+    keep,
+    keep_from_message,
+    keep_unanswerable,
+    mark_answerable,
+    mark_unanswerable,
+)
 from search.retrieve import retrieve
 
 PER_PAGE = 50
@@ -82,15 +93,15 @@ def _set_page(request: Request, shown: QuestionSet, status: int = 200, form=None
     questions = shown.questions.order_by("-pk").prefetch_related("relevant__document")
     questions = questions.filter(text__icontains=words) if words else questions
     if show == "incomplete":
-        questions = questions.exclude(pk__in=complete(shown.questions.all()).values("pk"))
-    total = shown.questions.count()
+        questions = incomplete(questions)
+    elif show == "unanswerable":
+        questions = questions.filter(has_answer=False)
+    counted([shown])
     page = {
         "knowledge_base": knowledge_base,
         "tab": "evaluation",
         "set": shown,
         "questions": Paginator(questions, PER_PAGE).get_page(request.GET.get("page")),
-        "total": total,
-        "incomplete": total - complete(shown.questions.all()).count(),
         "show": show,
         "words": words,
         "form": form or QuestionForm(knowledge_base=knowledge_base, initial={"question": request.GET.get("question")}),
@@ -135,14 +146,18 @@ def question_add(request: Request, pk, question_set: int) -> HttpResponse:
     form = QuestionForm(_data(request), knowledge_base=shown.knowledge_base)
     if not form.is_valid():
         return _set_page(request, shown, status=422, form=form)
-    places = [(place, 1) for place in form.cleaned_data["relevant"]]
-    keep(shown, form.cleaned_data["question"], places, "typed")
+    if form.cleaned_data["unanswerable"]:
+        keep_unanswerable(shown, form.cleaned_data["question"], "typed")
+    else:
+        places = [(place, 1) for place in form.cleaned_data["relevant"]]
+        keep(shown, form.cleaned_data["question"], places, "typed")
     messages.success(request, _("The question is saved."))
     return redirect("question_set", pk=pk, question_set=question_set)
 
 
 def _data(request: Request) -> dict:
-    return {"question": request.POST.get("question", ""), "relevant": request.POST.getlist("relevant")}
+    single = {name: request.POST[name] for name in ("question", "unanswerable") if name in request.POST}
+    return {**single, "relevant": request.POST.getlist("relevant")}
 
 
 @login_required
@@ -151,16 +166,12 @@ def question_page(request: Request, pk, question: int) -> HttpResponse:
     """A question's words, and what answers it."""
     shown = _question(request, pk, question)
     base = shown.question_set.knowledge_base
-    initial = {"question": shown.text}
+    initial = {"question": shown.text, "unanswerable": not shown.has_answer}
     form = QuestionForm(
         _data(request) if request.method == "POST" else None, knowledge_base=base, needs_relevant=False, initial=initial
     )
     if request.method == "POST" and form.is_valid():
-        shown.text = form.cleaned_data["question"]
-        shown.save(update_fields=["text"])
-        shown.relevant.exclude(pk__in=_numbers(request.POST.getlist("keep"))).delete()
-        for place in form.cleaned_data["relevant"]:
-            add_relevant(shown, place)
+        _change(shown, form.cleaned_data, _numbers(request.POST.getlist("keep")))
         messages.success(request, _("The question is saved."))
         return redirect("question_set", pk=pk, question_set=shown.question_set_id)
     relevant = Relevant.objects.filter(question=shown, document__deleted_at=None).select_related("document")
@@ -169,6 +180,18 @@ def question_page(request: Request, pk, question: int) -> HttpResponse:
     page |= _candidates(request, base) if not asked else _candidates_for(request, base, shown.text)
     status = 422 if request.method == "POST" else 200
     return render(request, "search/evaluation/question.html", page, status=status)
+
+
+def _change(shown: Question, asked: dict, kept: list[int]) -> None:
+    shown.text = asked["question"]
+    shown.save(update_fields=["text"])
+    if asked["unanswerable"]:
+        mark_unanswerable(shown)
+        return
+    mark_answerable(shown)
+    shown.relevant.exclude(pk__in=kept).delete()
+    for place in asked["relevant"]:
+        add_relevant(shown, place)
 
 
 def _candidates_for(request: Request, knowledge_base: KnowledgeBase, text: str) -> dict:

@@ -1,9 +1,6 @@
-"""Saved questions: kept from a form, a file or an answer, and given out again as a file."""
+"""Saved questions: kept from a form, a file or an answer."""
 
-import io
-import json
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -11,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from kb.models import Document, KnowledgeBase, User
+from kb.models import KnowledgeBase, User
 from search.models import Message, Question, QuestionSet, Relevant
 from search.question_files import Asked, Read, Wanted, read
 from search.question_matching import Matcher
@@ -22,21 +19,36 @@ MOST_NAME = 120
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a file: the set, how many questions are new in it, and sentences about what did not fit."""
+    """What became of a file: the set, how many questions are new in it, and sentences about what did not fit.
+
+    Of the questions, `complete` know a document, and `unanswerable` are known to have no answer here.
+    """
 
     question_set: QuestionSet
     added: int
     complete: int
     faults: tuple[str, ...]
+    unanswerable: int = 0
 
     @property
     def sentence(self) -> str:
-        """The whole in one sentence."""
-        return ngettext(
+        """The whole in a sentence or two."""
+        kept = ngettext(
             "One question is in “%(name)s”; %(complete)d of it knows its document.",
             "%(n)d questions are in “%(name)s”; %(complete)d of them know their document.",
             self.added,
         ) % {"n": self.added, "name": self.question_set.name, "complete": self.complete}
+        return f"{kept} {self._refused}".strip()
+
+    @property
+    def _refused(self) -> str:
+        if not self.unanswerable:
+            return ""
+        return ngettext(
+            "For one the document is left empty: nothing here is to answer it.",
+            "For %(n)d the document is left empty: nothing here is to answer them.",
+            self.unanswerable,
+        ) % {"n": self.unanswerable}
 
 
 def set_named(knowledge_base: KnowledgeBase, name: str, user: User | None = None) -> QuestionSet:
@@ -58,8 +70,34 @@ def keep(question_set: QuestionSet, text: str, places: Iterable[tuple[Place, int
     return question
 
 
+def keep_unanswerable(question_set: QuestionSet, text: str, origin: str) -> Question:
+    """A question that nothing here answers, and that is to be refused."""
+    question = question_set.questions.filter(text=text).first()
+    question = question or Question.objects.create(question_set=question_set, text=text, origin=origin)
+    mark_unanswerable(question)
+    return question
+
+
+def mark_unanswerable(question: Question) -> None:
+    """From now on nothing here answers it."""
+    question.relevant.all().delete()
+    _mark(question, has_answer=False)
+
+
+def mark_answerable(question: Question) -> None:
+    """From now on something here answers it, which may still have to be said."""
+    _mark(question, has_answer=True)
+
+
+def _mark(question: Question, *, has_answer: bool) -> None:
+    question.has_answer = has_answer
+    question.save(update_fields=["has_answer"])
+
+
 def add_relevant(question: Question, place: Place, grade: int = 1) -> Relevant:
-    """One thing more that answers a question."""
+    """One thing more that answers a question, which thereby has an answer here."""
+    if not question.has_answer:
+        mark_answerable(question)
     quote = "" if place.start is None else text_of(place.document_id)[place.start : place.end]
     return Relevant.objects.get_or_create(
         question=question, document_id=place.document_id, start=place.start, end=place.end,
@@ -96,7 +134,8 @@ def import_file(knowledge_base: KnowledgeBase, file: IO[bytes], *, name: str, se
 def import_questions(knowledge_base: KnowledgeBase, content: Read, *, set_name: str, user: User) -> Imported:
     """Save questions with the documents that they name.
 
-    A question whose documents were not found is saved without them, to be completed by hand.
+    A question whose documents were not found is saved without them, to be completed by hand; one for which none is
+    named where there is a place for it, as one that nothing here answers.
     """
     matcher = Matcher(knowledge_base)
     faults, rows = list(content.faults), []
@@ -107,7 +146,19 @@ def import_questions(knowledge_base: KnowledgeBase, content: Read, *, set_name: 
     with transaction.atomic():
         question_set = set_named(knowledge_base, set_name, user)
         _keep_all(question_set, [(asked.question, places) for asked, places in rows], matcher)
-    return Imported(question_set, len(rows), sum(bool(places) for _asked, places in rows), tuple(faults))
+        unanswerable = [asked.question for asked, _places in rows if not asked.has_answer]
+        _mark_all(question_set, unanswerable)
+    complete = sum(bool(places) for _asked, places in rows)
+    return Imported(question_set, len(rows), complete, tuple(faults), len(unanswerable))
+
+
+def _mark_all(question_set: QuestionSet, unanswerable: Sequence[str]) -> None:
+    """Those that have no document have no answer from now on; what people gave a document keeps it."""
+    questions = question_set.questions.all()
+    for first in range(0, len(unanswerable), 500):
+        marked = questions.filter(text__in=unanswerable[first : first + 500], relevant=None)
+        questions.filter(pk__in=list(marked.values_list("pk", flat=True))).update(has_answer=False)
+    questions.filter(has_answer=False).exclude(relevant=None).update(has_answer=True)
 
 
 def _keep_all(question_set: QuestionSet, rows: Sequence[tuple[str, list[tuple[Place, int]]]], matcher: Matcher) -> None:
@@ -144,7 +195,7 @@ def _keep_all(question_set: QuestionSet, rows: Sequence[tuple[str, list[tuple[Pl
 
 def _placed(asked: Asked, matcher: Matcher) -> tuple[list[tuple[Place, int]], list[str]]:
     places, faults = [], []
-    if not asked.wanted:
+    if asked.has_answer and not asked.wanted:
         faults.append(_("%(place)s: “%(question)s” names no document.") % _said(asked))
     for wanted in asked.wanted:
         document = matcher.document(wanted)
@@ -175,58 +226,26 @@ def _missing(asked: Asked, wanted: Wanted) -> str:
     }
 
 
-def as_jsonl(question_set: QuestionSet) -> Iterator[str]:
-    """A line a question, as `import_file` reads it."""
-    questions = question_set.questions.order_by("pk").prefetch_related("relevant__document")
-    for question in questions.iterator(500):
-        relevant = [_row(one) for one in question.relevant.all() if one.document.deleted_at is None]
-        yield json.dumps({"question": question.text, "relevant": relevant}, ensure_ascii=False) + "\n"
-
-
-def _row(relevant: Relevant) -> dict:
-    document = relevant.document
-    row = {"document": path_of(document), "title": document.title, "grade": relevant.grade}
-    return {**row, "passage": relevant.quote} if relevant.start is not None else row
-
-
-def path_of(document: Document) -> str:
-    """The folder and the file name that a document was uploaded as."""
-    return f"{document.folder}/{document.name}".lstrip("/")
-
-
-def write_beir(question_set: QuestionSet, file: IO[bytes]) -> None:
-    """corpus.jsonl with every document of the knowledge base, queries.jsonl and qrels.tsv, as a ZIP."""
-    relevant = Relevant.objects.filter(question__question_set=question_set, document__deleted_at=None)
-    best: dict[tuple[int, str], int] = {}
-    for question, document, grade in relevant.values_list("question", "document", "grade"):
-        best[question, str(document)] = max(grade, best.get((question, str(document)), 0))
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        queries = ({"_id": str(pk), "text": text} for pk, text in question_set.questions.values_list("pk", "text"))
-        _write(archive, "queries.jsonl", (json.dumps(row, ensure_ascii=False) for row in queries))
-        rows = (f"{question}\t{document}\t{grade}" for (question, document), grade in sorted(best.items()))
-        _write(archive, "qrels.tsv", ("query-id\tcorpus-id\tscore", *rows))
-        _write(archive, "corpus.jsonl", _corpus(question_set.knowledge_base))
-
-
-def _corpus(knowledge_base: KnowledgeBase) -> Iterator[str]:
-    for document in Document.objects.filter(knowledge_base=knowledge_base, deleted_at=None).order_by("pk").iterator():
-        row = {"_id": str(document.pk), "title": document.title, "text": text_of(document.pk)}
-        yield json.dumps({**row, "metadata": {"path": path_of(document)}}, ensure_ascii=False)
-
-
-def _write(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> None:
-    with archive.open(name, "w") as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as out:
-        out.writelines(f"{line}\n" for line in lines)
-
-
 def counted(question_sets: Sequence[QuestionSet]) -> Sequence[QuestionSet]:
-    """The sets as they are, each with `.number` of questions and `.incomplete` ones that have no document."""
+    """The sets as they are, each with its counts: `.number` of questions, those that are `.unanswerable` here, and
+    those that are `.incomplete`, as they have no document."""
     for one in question_sets:
         one.number = one.questions.count()  # type: ignore[attr-defined]
-        one.incomplete = one.number - complete(one.questions.all()).count()  # type: ignore[attr-defined]
+        one.unanswerable = one.questions.filter(has_answer=False).count()  # type: ignore[attr-defined]
+        one.incomplete = incomplete(one.questions.all()).count()  # type: ignore[attr-defined]
     return question_sets
+
+
+def has_complete(one: QuestionSet) -> bool:
+    """Whether a counted set has a question to measure the search by."""
+    return one.number > one.incomplete + one.unanswerable  # type: ignore[attr-defined]
 
 
 def complete(questions):
     """Those of the questions that have a document which is still there."""
     return questions.filter(relevant__document__deleted_at=None, relevant__grade__gt=0).distinct()
+
+
+def incomplete(questions):
+    """Those for which a document is still to be named."""
+    return questions.filter(has_answer=True).exclude(pk__in=complete(questions.order_by()).values("pk"))

@@ -18,6 +18,7 @@ from kb.request import Request
 from search.effect import effect_of
 from search.generation_page import Generation, generations_of
 from search.generations import start_wanted
+from search.limits_page import limits_in_use
 from search.models import Index, Preset, SearchSettings
 from search.refusals import try_again
 from search.settings_forms import SearchSettingsForm
@@ -49,6 +50,11 @@ class SettingsChange(Input):
     passages_a_document: int = 3
     fold: bool = True
     superseded_last: bool = True
+    answer_limits: str = Field(
+        SearchSettings.AnswerLimits.FITTED,
+        description="Below which nothing answers a question: fitted (to the saved questions), usual, or by_hand.",
+    )
+    strictness: int = Field(0, description="By hand: from -100 (answers sooner) to 100 (refuses sooner).")
     evaluate_every_days: int = 0
 
 
@@ -64,7 +70,19 @@ class PresetOut(Schema):
     max_tokens: int
 
 
+class LimitsOut(Schema):
+    meaning: float = Field(description="Where the model reads the question: share of its words, plus nearness.")
+    words: float = Field(description="By words alone.")
+    pairs: float = Field(description="By words alone, in Chinese, Japanese or Korean.")
+    fitted_at: datetime | None
+    cost: dict[str, dict[str, int]] = Field(
+        description="By the usual limits and by these: how many of the answerable questions that were evaluated are "
+        "refused, and how many of the foreign ones answered. Empty before an evaluation of all saved questions."
+    )
+
+
 class SettingsOut(SettingsChange):
+    limits: LimitsOut = Field(description="Those in use.")
     effect: str = Field("", description="What the last change set going.")
     presets: list[PresetOut] = Field(description="That may be chosen.")
 
@@ -124,7 +142,8 @@ class GenerationsOut(Schema):
 def _settings_out(base: KnowledgeBase, effect: str = "") -> dict:
     values = model_to_dict(settings_for(base), exclude=["id", "knowledge_base"])
     cut = {"chunk_tokens": base.chunk_tokens, "chunk_overlap": base.chunk_overlap}
-    return {**values, **cut, "effect": effect, "presets": list(Preset.objects.all())}
+    limits = limits_in_use(base).as_json()
+    return {**values, **cut, "limits": limits, "effect": effect, "presets": list(Preset.objects.all())}
 
 
 @router.get(f"{PATH}/search-settings", response=SettingsOut, summary="How a knowledge base is searched")

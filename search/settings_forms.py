@@ -38,8 +38,9 @@ class SearchSettingsForm(forms.ModelForm):
         fields = (
             "preset", "dimension", "query_instruction", "switch", "switch_without_refused", "vector_weight",
             "document_weight", "candidates", "rank_constant", "rescore", "rerank", "rerank_candidates",
-            "passages_a_document", "fold", "superseded_last", "evaluate_every_days",
+            "passages_a_document", "fold", "superseded_last", "answer_limits", "strictness", "evaluate_every_days",
         )  # fmt: skip
+        widgets = {"strictness": forms.NumberInput(attrs={"type": "range", "min": -100, "max": 100})}
 
     def __init__(self, *args, knowledge_base: KnowledgeBase, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -123,6 +124,14 @@ class SearchSettingsForm(forms.ModelForm):
         base.chunk_tokens, base.chunk_overlap = self.cleaned_data["chunk_tokens"], self.cleaned_data["chunk_overlap"]
         base.save(update_fields=["chunk_tokens", "chunk_overlap"])
         return super().save(commit)
+
+
+class LimitsForm(forms.ModelForm):
+    """The limits of answering alone, to see what they would do."""
+
+    class Meta:
+        model = SearchSettings
+        fields = ("answer_limits", "strictness")
 
 
 def _found(key: str) -> Preset | None:

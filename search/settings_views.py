@@ -15,9 +15,10 @@ from search.effect import effect_of
 from search.embedders import EmbeddingError
 from search.generation_page import generations_of, side_by_side
 from search.generations import start_wanted
+from search.limits_page import limits_in_use
 from search.models import Index
 from search.refusals import try_again
-from search.settings_forms import SearchSettingsForm
+from search.settings_forms import LimitsForm, SearchSettingsForm
 from search.settings_trial_views import try_first
 from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
 from search.tuning import settings_for
@@ -54,7 +55,8 @@ def _begin(request: Request, base: KnowledgeBase) -> None:
 
 def _page(request: Request, base: KnowledgeBase, form: SearchSettingsForm, effect: str = "") -> HttpResponse:
     shown = KnowledgeBase.objects.get(pk=base.pk)  # not what the form put into it
-    context = {"form": form, "knowledge_base": shown, "tab": "search", "effect": effect, **_generations(shown)}
+    limits = limits_in_use(shown)
+    context = {"form": form, "tab": "search", "effect": effect, "limits": limits, **_generations(shown)}
     return render(request, "search/settings.html", context, status=422 if form.errors else 200)
 
 
@@ -89,6 +91,16 @@ def _effect(form: SearchSettingsForm) -> str:
         return effect_of(KnowledgeBase.objects.get(pk=form.knowledge_base.pk), form.shape()).sentence
     except EmbeddingError as error:
         return error.message
+
+
+@login_required
+@require_POST
+def search_limits(request: Request, pk) -> HttpResponse:
+    """What the chosen limits of answering would do to the questions that were evaluated; nothing is saved."""
+    base = get_manageable(request.user, pk)
+    form = LimitsForm(request.POST, instance=settings_for(base))
+    limits = limits_in_use(base, form.instance) if form.is_valid() else None
+    return render(request, "search/_limits_effect.html", {"limits": limits})
 
 
 @login_required

@@ -127,6 +127,11 @@ def coverage(weights: dict[str, float], terms: Iterable[str]) -> float:
     return sum(weights[term] for term in weights.keys() & set(terms)) / total if total else 0.0
 
 
+def is_chinese(text: str) -> bool:
+    """Whether it is CJK without a sign that Chinese does not have."""
+    return is_cjk(text) and not re.search("[\u3040-\u30ff\uac00-\ud7af]", text)
+
+
 def is_cjk(text: str) -> bool:
     """Whether most of its letters are Chinese, Japanese or Korean ones."""
     letters = [char for char in text if char.isalpha()]

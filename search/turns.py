@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
 from kb.access import documents_in, readable_by, writable_by
-from kb.models import User
+from kb.models import Document, User
 from search.cite import numbers_in, without
+from search.closest import SHOWN
 from search.models import Citation, Conversation, Message
 from search.places import earlier_of, standing
+
+OTHERWISE = (Message.State.WRITING, Message.State.STOPPED)  # what is said of an answer that is not there
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,8 @@ class Turn:
     `answer` is the Markdown of what the reader may see; `earlier` are the messages whose place this one took.
     `is_own`: the reader may do something with it; not so with a conversation that someone else shared.
     `is_shortened` says that a part of the answer is left out, as its source is gone or no longer the reader's to read;
-    `may_keep` that the reader may save the question with what it cites, as one to measure the search by.
+    `may_keep` that the reader may save the question with what it cites, as one to measure the search by. `closest` are
+    the documents that come closest, where nothing answers it.
     """
 
     message: Message
@@ -29,6 +34,7 @@ class Turn:
     by_number: dict[int, Citation]
     is_shortened: bool
     may_keep: bool
+    closest: tuple[Document, ...] = ()
     earlier: tuple[Message, ...] = ()
     is_own: bool = True
 
@@ -56,8 +62,26 @@ def _turns(conversation: Conversation, messages: Iterable[Message], reader: User
     earlier = earlier_of(list(conversation.messages.order_by("created_at", "pk").defer("answer", "support")))
     wanted = [message.pk for message in messages]
     found = {one.pk: one for one in _with_sources(Message.objects.filter(pk__in=wanted), reader)}
+    closest = _closest(found.values(), reader)
     is_own = conversation.user_id == reader.pk
-    return [_turn(found[pk], writable, earlier.get(pk, ()), is_own) for pk in wanted if pk in found]
+    return [
+        replace(_turn(found[pk], writable, earlier.get(pk, ()), is_own), closest=closest.get(pk, ()))
+        for pk in wanted
+        if pk in found
+    ]
+
+
+def _closest(messages: Iterable, reader: User) -> dict[int, tuple[Document, ...]]:
+    """Message -> the documents that the reader may read of those named for it, else of its nearest passages."""
+    unanswered = [one for one in messages if one.state not in OTHERWISE and not one.is_answered]
+    named = {UUID(pk) for one in unanswered for pk in one.closest}
+    readable = documents_in(readable_by(reader)).in_bulk(list(named)) if named else {}
+    found = {}
+    for one in unanswered:
+        of_passages = dict.fromkeys(citation.document for citation in one.visible)
+        mine = [readable[UUID(pk)] for pk in one.closest if UUID(pk) in readable]
+        found[one.pk] = tuple(mine or of_passages)[:SHOWN]
+    return found
 
 
 def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message]:

@@ -14,6 +14,7 @@ from search.answer_lane import AnswerLaneError
 from search.answerers.extractive import ExtractiveAnswerer
 from search.chat.prompt import pack, rewriting
 from search.cite import cite
+from search.closest import closest_documents
 from search.follow_up import standalone
 from search.models import ChatModel, Conversation, Message
 from search.passage import Passage
@@ -40,14 +41,15 @@ def begin_writing(
     began = time.monotonic()
     history = _history(conversation, instead_of)
     searched = standalone_question(question, history, questions_before(conversation, instead_of), model)
-    found = retrieve(searched, knowledge_bases=knowledge_bases, mode=mode, limit=PASSAGES)
+    scope = list(knowledge_bases)
+    found = retrieve(searched, knowledge_bases=scope, mode=mode, limit=PASSAGES)
     passages = with_parts(found.passages)
     message = Message(
         conversation=conversation, question=question, searched=searched, mode=mode,
         notes=[str(note) for note in found.notes], chat_model=model, model_name=model.label,
     )  # fmt: skip
     if not passages or not ExtractiveAnswerer().is_answered_by(searched, passages):
-        return _unanswered(message, passages, began)
+        return _unanswered(message, passages, scope, began)
     _hand_over(message, passages, history, model)
     return message
 
@@ -57,7 +59,11 @@ def name_of(message: Message) -> str:
     return f"message-{message.pk}"
 
 
-def _unanswered(message: Message, passages: Sequence[Passage], began: float) -> Message:
+def _unanswered(
+    message: Message, passages: Sequence[Passage], knowledge_bases: Sequence[KnowledgeBase], began: float
+) -> Message:
+    closest = closest_documents(message.searched, passages, knowledge_bases=knowledge_bases)
+    message.closest = [str(document.pk) for document in closest]
     message.milliseconds = round((time.monotonic() - began) * 1000)
     record(message, cite("", passages[:SHOWN]))
     return message

@@ -11,6 +11,7 @@ from ingestion.mcp.calls import Caller, Refusal
 from ingestion.mcp.reading import Input
 from ingestion.mcp.texts import uri_of
 from kb.access import chosen_among, readable_by
+from kb.models import Document
 from search.cite import Source
 from search.openai_api.answer import Found, Written, find, write
 from search.openai_api.question import Question
@@ -71,10 +72,18 @@ class CitationOut(BaseModel):
     end: int
 
 
+class ClosestOut(BaseModel):
+    document: UUID
+    title: str
+    knowledge_base: UUID
+    uri: str
+
+
 class AskOut(BaseModel):
     answer: str = Field(description="Markdown.")
     answered: bool = Field(description="False: nothing in the documents answers it; the nearest passages follow.")
     citations: list[CitationOut]
+    closest: list[ClosestOut] = Field(description="Where nothing answers it: the documents that come closest.")
     written_by: str = Field(description="The language model; empty: these are the passages' own sentences.")
     notes: list[str]
 
@@ -95,6 +104,7 @@ def ask(caller: Caller, asked: AskIn) -> AskOut:
         answer=text,
         answered=any(one.is_cited for one in end.sources),
         citations=[_citation(one) for one in end.sources],
+        closest=[_closest(one) for one in end.closest],
         written_by=end.writer,
         notes=list(end.notes),
     )
@@ -103,7 +113,7 @@ def ask(caller: Caller, asked: AskIn) -> AskOut:
 def _written(caller: Caller, found: Found) -> tuple[str, Written]:
     """The whole answer; a caller who is gone ends the model's work, also while it is silent. Raises Refusal."""
     text = ""
-    with closing(write(found)) as pieces:
+    with closing(write(found, address=uri_of)) as pieces:
         for piece in pieces:
             if isinstance(piece, Written):
                 return text.strip(), piece
@@ -125,6 +135,15 @@ def _passage(passage: Passage) -> PassageOut:
         start=passage.start,
         end=passage.end,
         score=passage.score,
+    )
+
+
+def _closest(document: Document) -> ClosestOut:
+    return ClosestOut(
+        document=document.pk,
+        title=document.title,
+        knowledge_base=document.knowledge_base_id,
+        uri=uri_of(document.pk),
     )
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("search", "0010_index_pace"),
+        ("search", "0011_answer_limits"),
     ]
 
     operations = [

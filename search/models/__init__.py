@@ -3,7 +3,7 @@
 from search.models.chat import ChatModel
 from search.models.checks import IndexCheck
 from search.models.conversations import Citation, Conversation, Message
-from search.models.evaluation import EvaluationRun, Question, QuestionSet, Relevant
+from search.models.evaluation import AnswerFit, EvaluationRun, Question, QuestionSet, Relevant
 from search.models.indexes import DocumentVector, Index, IndexedDocument, PartVector, Refusal, Vector
 from search.models.installation import Installation
 from search.models.organising import DocumentTag, Resemblance, Tag, Topic, TopicDocument
@@ -12,6 +12,7 @@ from search.models.settings import SearchSettings
 from search.models.sketches import DocumentSketch, OrganisingJob, TaskVector
 
 __all__ = [
+    "AnswerFit",
     "ChatModel",
     "Citation",
     "Conversation",

@@ -72,6 +72,7 @@ class Message(models.Model):
     is_answered = models.BooleanField(_("answered"), default=False)
     mode = models.CharField(_("mode"), max_length=10, default="hybrid")
     notes = models.JSONField(default=list, help_text=_("sentences about how the answer came about"))
+    closest = models.JSONField(default=list, help_text=_("ids of the nearest documents, where nothing answers it"))
     milliseconds = models.PositiveIntegerField(_("took"), default=0, help_text=_("milliseconds"))
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.DONE)
     chat_model = models.ForeignKey(

@@ -29,10 +29,11 @@ class QuestionSet(models.Model):
 
 
 class Question(models.Model):
-    """A question whose right passages are known."""
+    """A question whose right passages are known, or of which it is known that nothing here answers it."""
 
     question_set = models.ForeignKey(QuestionSet, models.CASCADE, related_name="questions")
     text = models.TextField(_("question"))
+    has_answer = models.BooleanField(_("has an answer here"), default=True, help_text=_("If not, it is to be refused."))
     origin = models.CharField(_("origin"), max_length=20, blank=True, help_text=_("typed, uploaded or chat"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -68,8 +69,11 @@ class EvaluationRun(models.Model):
 
     `tuning` is how was searched (search.tuning.Tuning as a dict). `results` maps a way of searching ("vector",
     "keyword", "hybrid", "reranked") to {"recall@5": {"value", "low", "high"}, ..., "milliseconds": {"p50", "p95"}};
-    where dimensions or passage lengths are compared, these stand in the place of the way. `answers` holds a row a
-    question with the ranks of what is relevant.
+    where dimensions or passage lengths are compared, these stand in the place of the way.
+
+    `answers` holds a row a question with the ranks of what is relevant and the signs by which it is answered or not;
+    `foreign` a row of signs for each that is to be refused: saved ones, and shipped ones about other things.
+    `refusals` counts both: {"answerable", "unanswerable", "neutral"}: {"asked", "refused"}.
     """
 
     class State(models.TextChoices):
@@ -99,6 +103,8 @@ class EvaluationRun(models.Model):
     tuning = models.JSONField(default=dict)
     results = models.JSONField(default=dict)
     answers = models.JSONField(default=list)
+    foreign = models.JSONField(default=list)
+    refusals = models.JSONField(default=dict)
     progress = models.PositiveIntegerField(default=0)
     progress_total = models.PositiveIntegerField(default=0)
     attempt = models.PositiveSmallIntegerField(default=0)
@@ -117,3 +123,25 @@ class EvaluationRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.knowledge_base} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class AnswerFit(models.Model):
+    """The limits of answering that an evaluation of all saved questions fits to an index (search.fit).
+
+    Another index has other cosines, and a fit of its own. `observed` keeps what was seen of each question, in numbers
+    alone (search.fit.Observed), so that it can be said what other limits would do.
+    """
+
+    index = models.OneToOneField(Index, models.CASCADE, related_name="answer_fit")
+    meaning = models.FloatField()
+    words = models.FloatField()
+    pairs = models.FloatField()
+    observed = models.JSONField(default=list)
+    fitted_at = models.DateTimeField(_("fitted"))
+
+    class Meta:
+        verbose_name = _("fitted limits of answering")
+        verbose_name_plural = _("fitted limits of answering")
+
+    def __str__(self) -> str:
+        return f"{self.index} {self.fitted_at:%Y-%m-%d %H:%M}"

@@ -21,6 +21,11 @@ class SearchSettings(models.Model):
         AUTOMATIC = "automatic", _("by itself, when it is not worse on the saved questions")
         BY_HAND = "by_hand", _("by hand")
 
+    class AnswerLimits(models.TextChoices):
+        FITTED = "fitted", _("fitted to the saved questions, once they are measured")
+        USUAL = "usual", _("the usual ones")
+        BY_HAND = "by_hand", _("set by hand")
+
     knowledge_base = models.OneToOneField(
         KnowledgeBase, models.CASCADE, related_name="search_settings", verbose_name=_("knowledge base")
     )
@@ -92,6 +97,14 @@ class SearchSettings(models.Model):
     superseded_last = models.BooleanField(
         _("newest versions first"), default=True, help_text=_("Passages of superseded versions come last.")
     )
+    answer_limits = models.CharField(
+        _("limits of answering"), max_length=10, choices=AnswerLimits.choices, default=AnswerLimits.FITTED,
+        help_text=_("below which it is said that nothing answers a question"),
+    )  # fmt: skip
+    strictness = models.SmallIntegerField(
+        _("strictness"), default=0, validators=[MinValueValidator(-100), MaxValueValidator(100)],
+        help_text=_("where they are set by hand: from -100 (answers sooner) to 100 (refuses sooner); 0 is as usual"),
+    )  # fmt: skip
     evaluate_every_days = models.PositiveSmallIntegerField(
         _("evaluate every"), default=0, help_text=_("days; 0: only when someone asks for it")
     )

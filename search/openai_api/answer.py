@@ -2,15 +2,17 @@
 
 import logging
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.db import connection
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from kb.acting import about
-from kb.models import KnowledgeBase
+from kb.models import Document, KnowledgeBase
 from search import answer_lane
 from search.answer_lane import AnswerLaneError
 from search.answerers import open_answerer
@@ -20,21 +22,27 @@ from search.chat import Turn
 from search.chat.models import chosen_for
 from search.chat.prompt import pack, tokens_in
 from search.cite import Source, checked, cite, in_order, numbers_in
+from search.closest import closest_documents
+from search.compose import escape
 from search.follow_up import standalone
 from search.models import ChatModel
 from search.openai_api.question import Question
 from search.passage import Passage
 from search.retrieve import retrieve
 from search.structure import with_parts
+from search.terms import is_chinese
 from search.writing import AWAY, PASSAGES, SHOWN, standalone_question
 
 log = logging.getLogger(__name__)
+
+ENGLISH, CHINESE = "en", "zh-hans"  # of settings.LANGUAGES
 
 
 @dataclass(frozen=True)
 class Found:
     """A question on its way: as it was searched for, the passages under the numbers they are cited by, and, where a
-    language model shall answer, what it is told. `answers` says whether the passages answer it at all."""
+    language model shall answer, what it is told. `answers` says whether the passages answer it at all; where they do
+    not, `closest` are the documents that come closest."""
 
     searched: str
     passages: tuple[Passage, ...]
@@ -42,12 +50,16 @@ class Found:
     answers: bool
     model: ChatModel | None = None
     turns: tuple[Turn, ...] = ()
+    closest: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True)
 class Written:
     """An answer's end: its sources, what there is to say about it, why it ended ("stop" or "length"), its tokens, and
-    the language model that wrote it; `writer` is empty where these are the passages' own sentences."""
+    the language model that wrote it; `writer` is empty where these are the passages' own sentences.
+
+    Where nothing answers the question, `closest` are the documents that come closest.
+    """
 
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
@@ -55,6 +67,7 @@ class Written:
     tokens_in: int
     tokens_out: int
     writer: str = ""
+    closest: tuple[Document, ...] = ()
 
 
 def find(question: Question, knowledge_bases: Sequence[KnowledgeBase]) -> Found:
@@ -68,7 +81,8 @@ def find(question: Question, knowledge_bases: Sequence[KnowledgeBase]) -> Found:
     found = retrieve(searched, knowledge_bases=knowledge_bases, limit=PASSAGES if model else SHOWN)
     passages, notes = tuple(with_parts(found.passages)), tuple(map(str, found.notes))
     if not passages or not ExtractiveAnswerer().is_answered_by(searched, passages):
-        return Found(searched, passages[:SHOWN], notes, answers=False)
+        closest = closest_documents(searched, passages, knowledge_bases=knowledge_bases)
+        return Found(searched, passages[:SHOWN], notes, answers=False, closest=tuple(closest))
     return _packed(question, Found(searched, passages, notes, answers=True), model)
 
 
@@ -81,21 +95,28 @@ def _packed(question: Question, found: Found, model: ChatModel | None) -> Found:
     return Found(found.searched, packed.passages, found.notes, True, model, packed.turns)
 
 
-def write(found: Found) -> Generator[str | Written]:
+def write(found: Found, *, address: Callable[[UUID], str]) -> Generator[str | Written]:
     """Pieces of the answer, at last what it rests on. Closing the iterator ends the model's work.
 
     An empty piece comes twice a second while the model is silent: whoever reads looks whether it is still wanted.
+    `address` gives the link to a document, for those that come closest where nothing answers.
     """
     if not found.answers:
-        return _said(found, _("Nothing in the documents answers this question."))
+        return _refused(found, address)
     if found.model is None:
-        return _extracted(found)
+        return _extracted(found, address)
     return _by_model(found, found.model)
 
 
-def _said(found: Found, text: str) -> Generator[str | Written]:
+def _refused(found: Found, address: Callable[[UUID], str]) -> Generator[str | Written]:
+    """In the question's language, as far as the product speaks it: whoever holds the key may speak another."""
+    with translation.override(CHINESE if is_chinese(found.searched) else ENGLISH):
+        text = _("Nothing in the documents answers this question.")
+        text += f" {_('These come closest:')}\n" if found.closest else ""
+    titles = ((escape(" ".join(one.title.split())), address(one.pk)) for one in found.closest)
+    text = "\n".join([text, *(f"- [{title}]({link})" for title, link in titles)]) if found.closest else text
     yield text
-    yield _end(found, found.passages, text)
+    yield replace(_end(found, found.passages, text), closest=found.closest)
 
 
 def _end(found: Found, passages: Sequence[Passage], text: str, notes: Sequence[str] = ()) -> Written:
@@ -108,10 +129,10 @@ def _extract(found: Found) -> str:
     return checked("\n\n".join(blocks), len(found.passages)).strip()
 
 
-def _extracted(found: Found) -> Generator[str | Written]:
+def _extracted(found: Found, address: Callable[[UUID], str]) -> Generator[str | Written]:
     text = _extract(found)
     if not numbers_in(text):
-        yield from _said(found, _("Nothing in the documents answers this question."))
+        yield from _refused(found, address)
         return
     text, passages = in_order(text, found.passages)
     yield text

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
+from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from django.urls import reverse
@@ -14,7 +16,7 @@ from django.utils import translation
 from pydantic import Field
 
 from kb.hang_up import has_hung_up
-from kb.models import ApiKey
+from kb.models import ApiKey, Document
 from kb.request import Request
 from search.cite import Source
 from search.openai_api.answer import Found, Written, find, write
@@ -88,7 +90,7 @@ def _whole(request: Request, completion: Completion, found: Found) -> dict[str, 
 def _written(request: Request, found: Found) -> tuple[str, Written]:
     """The whole answer; whoever hangs up ends the model's work. Raises OpenAIError, which then nobody reads."""
     text = ""
-    with closing(write(found)) as pieces:
+    with closing(write(found, address=partial(_address, request))) as pieces:
         for piece in pieces:
             if isinstance(piece, Written):
                 return text, piece
@@ -102,9 +104,10 @@ def _events(
     request: Request, completion: Completion, found: Found, with_usage: bool, language: str | None
 ) -> Iterator[str]:
     """Server-sent events; whoever hangs up ends the model's work."""
+    address = partial(_address, request)
     yield completion.chunk({"role": "assistant", "content": ""})
     try:
-        with translation.override(language), closing(write(found)) as pieces:
+        with translation.override(language), closing(write(found, address=address)) as pieces:
             for piece in pieces:
                 if isinstance(piece, Written):
                     yield completion.chunk(_beside(request, piece), piece.ending)
@@ -123,12 +126,28 @@ def _events(
 
 
 def _beside(request: Request, end: Written) -> dict[str, Any]:
-    """What OpenAI's form does not have: the sources, and sentences about the answer."""
-    return {"citations": [_citation(request, one) for one in end.sources], "notes": list(end.notes)}
+    """What OpenAI's form does not have: sources, sentences about the answer, and what is near where nothing answers."""
+    return {
+        "citations": [_citation(request, one) for one in end.sources],
+        "notes": list(end.notes),
+        "closest": [_closest(request, one) for one in end.closest],
+    }
+
+
+def _closest(request: Request, document: Document) -> dict[str, Any]:
+    return {
+        "document": str(document.pk),
+        "title": document.title,
+        "knowledge_base": str(document.knowledge_base_id),
+        "url": _address(request, document.pk),
+    }
+
+
+def _address(request: Request, document: UUID) -> str:
+    return request.build_absolute_uri(reverse("document", args=[document]))
 
 
 def _citation(request: Request, source: Source) -> dict[str, Any]:
-    place = f"{reverse('document', args=[source.document_id])}?chunk={source.chunk_id}"
     return {
         "number": source.number,
         "is_cited": source.is_cited,
@@ -137,7 +156,7 @@ def _citation(request: Request, source: Source) -> dict[str, Any]:
         "page": source.page,
         "heading": " > ".join(source.heading_path),
         "text": source.text,
-        "url": request.build_absolute_uri(place),
+        "url": f"{_address(request, source.document_id)}?chunk={source.chunk_id}",
     }
 
 

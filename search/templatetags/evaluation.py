@@ -6,13 +6,15 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from search.evaluation_forms import index_name
-from search.evaluation_pages import compared_rows, measure_name, way_name
+from search.evaluation_pages import asked, compared_rows, measure_name, refusals, way_name
 from search.models import EvaluationRun
 
 register = template.Library()
 register.filter("way_name", way_name)
 register.filter("compared_rows", compared_rows)
 register.filter("measure_name", measure_name)
+register.filter("asked", asked)
+register.filter("refusals", refusals)
 register.filter("index_name", lambda index: index_name(index) if index else _("an index that is gone"))
 
 BADGES = {"queued": "queued", "running": "running", "done": "ready", "failed": "failed", "cancelled": "cancelled"}

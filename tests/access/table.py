@@ -101,6 +101,7 @@ OBJECTS: dict[str, list[Use]] = {
     ],
     f"{BASE}/search/": [Use(MANAGER), Use(MANAGER, "post", {"chunk_tokens": 100, "chunk_overlap": 10})],
     f"{BASE}/search/effect": [Use(MANAGER, "post", {"chunk_tokens": 100, "chunk_overlap": 10})],
+    f"{BASE}/search/limits": [Use(MANAGER, "post", {"answer_limits": "by_hand", "strictness": "10"})],
     f"{BASE}/search/generations": [Use(MANAGER)],
     f"{BASE}/search/switch": [Use(MANAGER, "post", {"index": "1"})],
     f"{BASE}/search/retry": [Use(MANAGER, "post", {"index": "1"})],

@@ -30,16 +30,20 @@ def vector_of(text: str) -> np.ndarray:
 def engines(settings, tmp_path, monkeypatch):
     """An own keyword index; vectors found exactly; questions embedded by their words; a silent broker.
 
-    Returns the questions that were embedded and the messages that were sent.
+    Returns the questions that were embedded (one that is remembered is not embedded again) and the messages sent.
     """
     settings.KB_DATA, settings.KB_VECTOR_STORE = tmp_path, "exact"
-    seen = {"embedded": [], "sent": []}
+    seen, remembered = {"embedded": [], "sent": []}, set()
 
     def embed_query(preset, text, instruction=None):
-        seen["embedded"].append(text)
+        if text not in remembered:
+            seen["embedded"].append(text)
+            remembered.add(text)
         return vector_of(text)
 
     monkeypatch.setattr("search.lane.embed_query", embed_query)
+    monkeypatch.setattr("search.lane.forget", remembered.clear)
+    monkeypatch.setattr("search.lane.embed_texts", lambda preset, texts: np.stack([vector_of(text) for text in texts]))
     monkeypatch.setattr("search.evaluation_jobs.send", lambda *message: seen["sent"].append(message) or True)
     return seen
 

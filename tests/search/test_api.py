@@ -67,6 +67,15 @@ def test_an_answer_comes_with_its_sources(bob, indexed):
     assert cited[0]["marks"]
 
 
+def test_where_nothing_answers_the_closest_documents_are_named(bob, charlie, handbook, indexed):
+    asked = {"question": "Which archive has the rings of Saturn through a telescope?", "mode": "keyword"}
+    answer = post(bob, "answer", **asked).json()
+    assert not answer["answered"]
+    base = str(handbook.pk)
+    assert answer["closest"] == [{"document": str(indexed.pk), "knowledge_base": base, "title": "House rules"}]
+    assert post(charlie, "answer", **asked).json()["closest"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

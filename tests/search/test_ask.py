@@ -73,6 +73,15 @@ def test_what_nothing_answers_is_not_answered_but_shows_what_was_nearest(convers
     assert all(citation.marks == [] for citation in message.citations.all())
 
 
+def test_the_documents_that_come_closest_are_kept_with_it(conversation, handbook, rules):
+    sales = add(handbook, "Quarterly sales figures of the northern plant, employee by employee.", "Sales")
+    add(handbook, "Dogs are welcome.", "Dogs")
+    question = "Which employee discovered the rings of Saturn through a telescope?"
+    message = ask(conversation, question, knowledge_bases=[handbook])
+    assert set(message.closest) == {str(rules.pk), str(sales.pk)}
+    assert ask(conversation, "annual leave of an employee", knowledge_bases=[handbook]).closest == []
+
+
 def test_a_follow_up_is_searched_with_what_it_leaves_out(conversation, handbook, rules):
     ask(conversation, "How much annual leave does an employee have?", knowledge_bases=[handbook])
     message = ask(conversation, "Why?", knowledge_bases=[handbook])

@@ -109,6 +109,8 @@ def test_an_evaluations_questions_are_asked_by_whoever_began_it(handbook, alice,
     seen = []
     embed = lambda preset, text, instruction=None: seen.append(acting()) or evaluating.vector_of(text)  # noqa: E731
     monkeypatch.setattr("search.lane.embed_query", embed)
+    texts = lambda preset, texts: np.stack([embed(preset, text) for text in texts])  # noqa: E731
+    monkeypatch.setattr("search.lane.embed_texts", texts)
     monkeypatch.setattr("search.evaluation_jobs.send", lambda *message: True)
     evaluating.keep(handbook, "Lunch?", evaluating.shelve(make_index(handbook))["lunch"])
     assert evaluating.done(handbook, asked_by=alice).state == EvaluationRun.State.DONE

@@ -6,7 +6,7 @@ from html import escape as escaped
 
 import pytest
 
-from search.answerable import is_answerable, nearness_of
+from search.answerable import USUAL, Signs, is_answerable
 from search.choose import choose, weigh_up, with_similarity
 from search.compose import compose, escape, fenced
 from search.markdown import html_of
@@ -126,39 +126,17 @@ def test_a_rare_word_weighs_more_than_a_common_one():
     assert coverage({}, ["rare"]) == 0
 
 
-@pytest.mark.parametrize(
-    ("covered", "nearness", "is_cjk", "expected"),
-    [
-        (0.9, 0.6, False, True),
-        (0.1, 0.2, False, False),
-        (1.0, 0.1, False, False),
-        (0.5, None, False, True),
-        (0.3, None, False, False),
-        (0.3, None, True, True),
-        (0.1, None, True, False),
-    ],
-)
-def test_a_question_is_answered_if_words_and_meaning_suffice(covered, nearness, is_cjk, expected):
-    assert is_answerable(covered, nearness, is_cjk=is_cjk) is expected
-
-
 def test_the_covered_share_means_the_same_in_few_passages_and_in_many():
     few = weigh(["pump", "valve"], [["pump"]] * 2, Rarity())
     many = weigh(["pump", "valve"], [["pump"]] * 2, Rarity(100_000, {"pump": 60}))
     assert abs(coverage(few, ["pump"]) - coverage(many, ["pump"])) < 0.15
 
 
-def test_nearness_runs_from_unrelated_to_the_same():
-    assert nearness_of(0.2, 0.2) == 0
-    assert nearness_of(1.0, 0.2) == 1
-    assert nearness_of(0.9, 1.0) == 0
-
-
 @pytest.mark.parametrize("question", ["", "the of", "？", "Why?"])
 def test_a_question_without_words_chooses_nothing_worse_than_an_error(question):
     evidence = weigh_up(question, [passage(LEAVE)])
     assert evidence.covered == 0
-    assert not is_answerable(evidence.covered, None, is_cjk=False)
+    assert not is_answerable(Signs(evidence.covered, None, is_cjk=False), USUAL)
     assert weigh_up(question, []).candidates == ()
 
 

@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from kb.models import ApiKey, Membership, Role
 from search.models import Citation, Conversation, EvaluationRun, Message, Question, QuestionSet, SearchSettings
+from search.neutral_questions import ENGLISH
+from search.question_sets import keep_unanswerable
 from search.settings_trial import can_be_tried, preview, tried, verdict
 from search.tuning import Tuning
-from tests.search.evaluating import done, keep, shelve
+from tests.search.evaluating import TEXTS, done, keep, shelve
 from tests.search.evaluating import engines as engines
 from tests.search.library import make_index
 
@@ -69,6 +71,35 @@ def test_a_question_without_an_answer_is_not_saved_and_not_lost(page, saved):
     assert b"Choose at least one" in response.content
 
 
+def test_a_question_that_nothing_here_answers_is_saved_shown_and_taken_back(page, saved, shelf):
+    number = saved.question_set_id
+    page("question_add", number, method="post", question="Who found Saturn's rings?", unanswerable="on")
+    marked = Question.objects.get(has_answer=False)
+    assert marked.text == "Who found Saturn's rings?"
+    assert b"nothing here answers it" in page("question_set", number).content
+    found = page("question_set", number, show="unanswerable").context["questions"].object_list
+    assert list(found) == [marked]
+    assert b"To be refused" in page("question_set", number).content
+    assert b"1 to be refused" in page("evaluation").content
+    assert b"checked" in page("question", marked.pk).content.partition(b'name="unanswerable"')[2][:120]
+    page("question", marked.pk, method="post", question="Lunch?", relevant=[str(shelf["lunch"].pk)])
+    marked.refresh_from_db()
+    assert (marked.has_answer, marked.relevant.get().document) == (True, shelf["lunch"])
+
+
+def test_a_question_that_is_marked_as_having_no_answer_loses_its_documents(page, saved):
+    kept = [str(saved.relevant.get().pk)]
+    page("question", saved.pk, method="post", question=saved.text, keep=kept, unanswerable="on")
+    saved.refresh_from_db()
+    assert (saved.has_answer, saved.relevant.count()) == (False, 0)
+
+
+def test_questions_to_be_refused_alone_start_no_evaluation(page, saved):
+    page("question", saved.pk, method="post", question=saved.text, unanswerable="on")
+    assert b"Evaluate now" not in page("evaluation").content
+    assert page("evaluation_start", method="post", kind="run").status_code == 422
+
+
 def test_documents_of_others_cannot_answer(page, saved, charlie):
     from kb.models import KnowledgeBase
 
@@ -119,10 +150,41 @@ def test_a_run_is_started_shown_and_compared(page, handbook, saved):
     assert "1.000" in page("evaluation").content.decode()
 
 
+def test_how_often_it_is_refused_rightly_and_wrongly_is_said(page, handbook, saved):
+    marked = keep_unanswerable(saved.question_set, "Who found Saturn's rings?", "typed")
+    answered = keep_unanswerable(saved.question_set, TEXTS["lunch"], "typed")
+    run = done(handbook)
+    shown = page("evaluation_run", run.pk).content.decode()
+    assert "Refused rightly: 1 of 2 saved questions that nothing here answers." in shown
+    assert f"of {len(ENGLISH)} questions about everyday things." in shown
+    assert "of 1 saved questions whose right passages are found." in shown
+    listed = shown.partition("Questions that nothing here answers")[2]
+    assert listed.index(answered.text) < listed.index(marked.text.replace("'", "&#x27;"))
+    overview = page("evaluation").content.decode()
+    assert "Refused rightly: 1 of 2" in overview
+    assert "1 question, asked on" in overview
+
+
+def test_the_overview_says_where_the_limits_come_from_and_what_they_cost(page, handbook, shelf, monkeypatch):
+    monkeypatch.setattr("search.signs.nearness_of", lambda similarity, unrelated: 0.5)
+    keep(handbook, TEXTS["lunch"], shelf["lunch"])
+    before = page("evaluation").content.decode()
+    assert "When all saved questions are evaluated, they are fitted" in before
+    done(handbook)
+    after = page("evaluation").content.decode()
+    assert "gave no reason for others." in after
+    assert f"of {len(ENGLISH)} that nothing here answers:" in after
+    assert "too few questions to fit it" in after
+    SearchSettings.objects.create(knowledge_base=handbook, answer_limits="by_hand", strictness=100)
+    strict = page("evaluation").content.decode()
+    assert "The limits are set by hand: at 100" in strict
+    assert "Refused wrongly, of 1 saved questions whose passages are found: 1 (by the usual limits 0)." in strict
+
+
 def test_the_overview_asks_no_more_of_the_database_for_more_runs(page, handbook, saved, django_assert_max_num_queries):
     for _ in range(3):
         done(handbook)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(33):
         page("evaluation")
 
 
@@ -158,9 +220,12 @@ def test_bob_who_reads_only_is_not_offered_to_keep_it(client, bob, shelf):
 def test_the_command_prints_json_and_fails_below_a_limit(handbook, saved):
     out = io.StringIO()
     call_command("evaluate", "Handbook", "--json", "--fail-below", "recall@5=0.9", stdout=out)
-    assert json.loads(out.getvalue())["results"]["hybrid"]["recall@5"]["value"] == 1
+    told = json.loads(out.getvalue())
+    assert told["results"]["hybrid"]["recall@5"]["value"] == 1
+    assert told["refusals"]["neutral"]["asked"] == len(ENGLISH)
     call_command("evaluate", str(handbook.pk), "--set", "Everyday", stdout=out)
     assert "1.000 (" in out.getvalue()
+    assert "questions about everyday things." in out.getvalue()
     saved.relevant.update(start=5000, end=5001)
     with pytest.raises(CommandError, match=r"below 0\.9") as failed:
         call_command("evaluate", "Handbook", "--fail-below", "recall@5=0.9", stdout=out)
@@ -189,10 +254,12 @@ def test_over_the_api_questions_are_saved_asked_and_read(client, alice, handbook
     base = f"/api/v1/knowledge-bases/{handbook.pk}"
     wanted = [{"document": "vacation"}, {"document": "nowhere"}]
     body = {"name": "By a program", "questions": [{"question": "How many days of vacation?", "relevant": wanted}]}
+    body["questions"].append({"question": "Who found Saturn's rings?", "relevant": []})
     kept = client.post(f"{base}/question-sets", body, **key).json()
-    assert (kept["questions"], kept["incomplete"], len(kept["notes"])) == (1, 0, 1)
-    [item] = client.get(f"{base}/question-sets/{kept['id']}", **key).json()["items"]
-    assert item["relevant"][0]["title"] == "vacation"
+    assert (kept["questions"], kept["incomplete"], kept["unanswerable"], len(kept["notes"])) == (2, 0, 1, 1)
+    item, marked = client.get(f"{base}/question-sets/{kept['id']}", **key).json()["items"]
+    assert (item["has_answer"], item["relevant"][0]["title"]) == (True, "vacation")
+    assert (marked["has_answer"], marked["relevant"]) == (False, [])
     started = client.post(f"{base}/evaluations", {"question_set": kept["id"]}, **key)
     assert started.status_code == 202
     from search import evaluate
@@ -201,6 +268,8 @@ def test_over_the_api_questions_are_saved_asked_and_read(client, alice, handbook
     found = client.get(f"{base}/evaluations/{started.json()['id']}", **key).json()
     assert found["results"][found["chat"]]["mrr@10"]["value"] == 1
     assert found["answers"][0]["ways"]["hybrid"]["ranks"] == [1]
+    assert found["refusals"]["unanswerable"] == {"asked": 1, "refused": 1}
+    assert found["foreign"][0]["text"] == marked["question"]
     assert client.get(f"{base}/evaluations", **key).json()["total"] == 1
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from kb.models import Section
 from search.models import Citation, Conversation, Message, Question
+from search.question_export import as_jsonl, write_beir
 from search.question_files import QuestionFileError, read
-from search.question_sets import as_jsonl, import_file, keep_from_message, write_beir
+from search.question_sets import import_file, keep_from_message, keep_unanswerable
 from search.relevance import Place, place_of, targets_of
 from tests.search.evaluating import engines as engines
 from tests.search.evaluating import keep, shelve
@@ -137,11 +138,61 @@ def test_what_does_not_fit_is_said_and_kept(handbook, shelf, alice):
     report = imported(handbook, f"question,document,passage\n{rows}", alice)
     assert Question.objects.count() == report.added == 3
     assert report.complete == 1
-    missing, nameless, elsewhere = report.faults
+    missing, elsewhere = report.faults
     assert "no document “elsewhere.pdf” for “Days?”" in missing
-    assert "“Where?” names no document" in nameless
     assert "does not say “under the roof”" in elsewhere
+    assert "For one the document is left empty: nothing here is to answer it." in report.sentence
+    assert list(Question.objects.filter(has_answer=False).values_list("text", flat=True)) == ["Where?"]
     assert Question.objects.get(text="Parking?").relevant.get().start is None
+
+
+@pytest.mark.django_db
+def test_a_file_without_a_place_for_documents_has_questions_that_are_still_to_be_completed(handbook, shelf, alice):
+    report = imported(handbook, "question,grade\nWhere?,1\n", alice)
+    assert "“Where?” names no document" in report.faults[0]
+    assert Question.objects.get().has_answer
+    assert report.unanswerable == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "has_answer"),
+    [
+        ("question,document\nWhere?,\n", False),
+        ("question,passage\nWhere?,\n", False),
+        ("question\nWhere?\n", True),
+        ("question,document\nWhere?,\nWhere?,a.pdf\n", True),
+        ('{"question": "Where?", "relevant": []}', False),
+        ('{"question": "Where?", "document": null}', False),
+        ('{"question": "Where?"}', True),
+    ],
+)
+def test_an_empty_place_for_the_document_says_that_nothing_answers(content, has_answer):
+    (question,) = asked(content).asked
+    assert question.has_answer is has_answer
+
+
+def test_questions_of_a_beir_folder_that_nobody_judged_are_left_out():
+    qrels = "query-id\tcorpus-id\tscore\nq1\td1\t1\n"
+    queries = QUERIES + "\n" + json.dumps({"_id": "q2", "text": "Of another split?"})
+    found = asked(beir(corpus_jsonl=CORPUS, queries_jsonl=queries, qrels_tsv=qrels)).asked
+    assert [(one.question, one.has_answer) for one in found] == [("How many days?", True)]
+
+
+@pytest.mark.django_db
+def test_a_file_takes_no_document_from_a_question_that_people_gave_one(handbook, shelf, alice):
+    kept = keep(handbook, "Lunch?", shelf["lunch"], name="days")
+    imported(handbook, "question,document\nLunch?,\n", alice)
+    kept.refresh_from_db()
+    assert kept.has_answer
+    assert kept.relevant.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_document_that_is_named_later_makes_the_question_answerable(handbook, shelf, alice):
+    imported(handbook, "question,document\nLunch?,\n", alice)
+    assert not Question.objects.get().has_answer
+    imported(handbook, "question,document\nLunch?,lunch\n", alice)
+    assert Question.objects.get().has_answer
 
 
 @pytest.mark.django_db
@@ -164,10 +215,14 @@ def test_documents_of_other_knowledge_bases_are_not_found(handbook, shelf, alice
 def test_what_goes_out_comes_in_the_same(handbook, shelf, alice):
     keep(handbook, "Days?", shelf["vacation"], start=13, end=24, quote="thirty days")
     keep(handbook, "Lunch?", shelf["lunch"], grade=3)
-    lines = "".join(as_jsonl(Question.objects.first().question_set))
+    everyday = Question.objects.first().question_set
+    keep_unanswerable(everyday, "Saturn?", "typed")
+    Question.objects.create(question_set=everyday, text="To be completed?")
+    lines = "".join(as_jsonl(everyday))
     import_file(handbook, io.BytesIO(lines.encode()), name="x.jsonl", set_name="Again", user=alice)
     again = Question.objects.filter(question_set__name="Again").order_by("pk")
-    found = [(one.text, *one.relevant.values_list("document", "start", "end", "grade").get()) for one in again]
+    assert [one.has_answer for one in again] == [True, True, False, True]
+    found = [(one.text, *one.relevant.values_list("document", "start", "end", "grade").get()) for one in again[:2]]
     assert found == [
         ("Days?", shelf["vacation"].pk, 13, 24, 1),
         ("Lunch?", shelf["lunch"].pk, None, None, 3),

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from kb.models import KnowledgeBase
 from search.measures import MEASURES
-from search.models import Index, Preset, Question, SearchSettings
+from search.models import AnswerFit, Index, Preset, Question, SearchSettings
 from search.models.evaluation import EvaluationRun, QuestionSet
 from search.refusals import refuse
 from search.trial import Trial, trial_of
@@ -51,7 +51,7 @@ def form(base: KnowledgeBase, **changes) -> dict:
         "preset": "", "dimension": "", "query_instruction": "", "switch": "automatic", "chunk_tokens": 220,
         "chunk_overlap": 30, "vector_weight": 0.5, "document_weight": 0, "candidates": 100, "rank_constant": 5,
         "rerank": "", "rerank_candidates": 30, "passages_a_document": 3, "fold": "on", "superseded_last": "on",
-        "evaluate_every_days": 0,
+        "answer_limits": "fitted", "strictness": 0, "evaluate_every_days": 0,
     }  # fmt: skip
     return {**kept, **changes}
 
@@ -345,3 +345,66 @@ def test_over_the_api_settings_are_read_changed_and_the_indexes_watched(client, 
     wrong = client.patch(f"{url}/search-settings", {"dimension": 7}, content_type="application/json", headers=headers)
     assert wrong.status_code == 422
     assert "cannot be cut to 7" in wrong.text
+
+
+@pytest.fixture
+def fitted(index):
+    """Limits that were fitted to the serving index: by them one of two answerable questions is refused."""
+    observed = [
+        {"signs": {"covered": 0.7, "nearness": near, "is_cjk": False}, "by_words": 0.7, "is_answerable": answerable}
+        for near, answerable in ((0.6, True), (0.1, True), (0.0, False))
+    ]
+    return AnswerFit.objects.create(
+        index=index, meaning=0.9, words=0.4, pairs=0.2, observed=observed, fitted_at=index.created_at
+    )
+
+
+@pytest.mark.parametrize(
+    ("choice", "strictness", "said"),
+    [
+        ("fitted", 0, "passages are found: 1 (by the usual limits 1)"),
+        ("by_hand", -20, "passages are found: 0 (by the usual limits 1)"),
+        ("by_hand", 100, "passages are found: 2 (by the usual limits 1)"),
+        ("usual", 100, "The usual limits are in use, as the search settings say."),
+    ],
+)
+def test_what_limits_of_answering_would_do_is_said_before_they_are_saved(
+    manager, handbook, fitted, choice, strictness, said
+):
+    sent = {"answer_limits": choice, "strictness": strictness}
+    assert said in manager.post(page("search_limits", handbook), sent, headers=HTMX).text
+    assert not SearchSettings.objects.exists()
+
+
+def test_limits_are_set_by_hand_and_given_back(manager, handbook, fitted):
+    from search.limits import limits_of
+
+    manager.post(page("search_settings", handbook), form(handbook, answer_limits="by_hand", strictness="-100"))
+    assert limits_of(fitted.index).meaning == 0
+    assert 'value="-100"' in manager.get(page("search_settings", handbook)).text
+    manager.post(page("search_settings", handbook), form(handbook))
+    assert limits_of(fitted.index).meaning == 0.9
+
+
+@pytest.mark.parametrize("strictness", ["-101", "101", "x", ""])
+def test_a_strictness_that_is_none_is_refused(manager, handbook, index, strictness):
+    sent = form(handbook, answer_limits="by_hand", strictness=strictness)
+    assert manager.post(page("search_settings", handbook), sent).status_code == 422
+    assert manager.post(page("search_limits", handbook), sent).status_code == 200
+    assert not SearchSettings.objects.exists()
+
+
+def test_over_the_api_limits_are_shown_and_set(client, handbook, alice, fitted):
+    from kb.models import ApiKey
+
+    headers = {"authorization": f"Bearer {ApiKey.issue(alice, 'test')[1]}"}
+    url = f"/api/v1/knowledge-bases/{handbook.pk}/search-settings"
+    shown = client.get(url, headers=headers).json()
+    assert (shown["answer_limits"], shown["strictness"], shown["limits"]["meaning"]) == ("fitted", 0, 0.9)
+    assert shown["limits"]["cost"]["these_limits"] == {"answerable": 2, "refused": 1, "foreign": 1, "answered": 0}
+    change = {"answer_limits": "by_hand", "strictness": 100}
+    changed = client.patch(url, change, content_type="application/json", headers=headers).json()
+    assert (changed["limits"]["words"], changed["limits"]["cost"]["these_limits"]["refused"]) == (1.0, 2)
+    assert settings_for(handbook).strictness == 100
+    wrong = client.patch(url, {"strictness": 300}, content_type="application/json", headers=headers)
+    assert (wrong.status_code, "strictness" in wrong.text) == (422, True)

@@ -11,7 +11,7 @@ from kb.models import KnowledgeBase
 from search import evaluate
 from search import evaluation_jobs as jobs
 from search.comparison import chat_way
-from search.evaluation_pages import lines_of, measure_name, usual_way
+from search.evaluation_pages import lines_of, measure_name, refusals, usual_way
 from search.lengths import LengthsError, building, compare_lengths, numbers_in, plan, retire_trials
 from search.measures import MEASURES
 from search.models import EvaluationRun, QuestionSet
@@ -155,7 +155,8 @@ def _below(run: EvaluationRun, limits: dict[str, float]) -> list[str]:
 
 
 def _as_json(run: EvaluationRun) -> dict:
-    return {"id": str(run.pk), "questions": len(run.answers), "chat": usual_way(run), "results": run.results}
+    told = {"chat": usual_way(run), "results": run.results, "refusals": run.refusals}
+    return {"id": str(run.pk), "questions": len(run.answers), **told}
 
 
 def _as_text(run: EvaluationRun) -> str:
@@ -165,4 +166,4 @@ def _as_text(run: EvaluationRun) -> str:
         passages = "" if line.passages is None else f"{line.passages:>10} passages"
         told = "".join(f"{figure:>22}" for figure in figures)
         rows.append(f"{line.way:10}{told}{line.p50 or 0:8.1f}{passages}")
-    return "\n".join([f"{len(run.answers)} questions, with 95 % confidence intervals", *rows])
+    return "\n".join([f"{len(run.answers)} questions, with 95 % confidence intervals", *rows, *refusals(run)])

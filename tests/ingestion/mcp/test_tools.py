@@ -75,7 +75,10 @@ def test_what_the_passages_say_where_the_model_fails_is_not_said_to_be_the_model
 def test_ask_says_so_where_nothing_answers(call, bob, rules):
     said = call(bob, "ask", {"question": "Who won the regatta of Valparaíso?"}).structured_content
     assert not said["answered"]
-    assert said["answer"]
+    (closest,) = said["closest"]
+    assert (closest["document"], closest["title"]) == (str(rules.pk), "House rules")
+    assert closest["uri"] == f"lectern://documents/{rules.pk}"
+    assert f"[House rules]({closest['uri']})" in said["answer"]
 
 
 def test_knowledge_bases_are_listed_with_what_may_be_done(call, alice, bob, rules, handbook):

@@ -163,9 +163,49 @@ def test_a_database_connection_is_let_go_before_the_passages_answer_instead(rule
 
 def test_what_nothing_answers_is_said_and_no_model_is_asked(client, model, server):
     answer = ask(client, messages=[{"role": "user", "content": "What is the capital of Mongolia?"}])
-    assert answer.choices[0].message.content == NOTHING
+    assert answer.choices[0].message.content.startswith(NOTHING)
     assert not any(one["is_cited"] for one in answer.choices[0].message.citations)
     assert not server.asked
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_where_nothing_answers_the_closest_documents_are_offered_with_links(client, rules, live_server, streams):
+    asked = [{"role": "user", "content": "What is the capital of Mongolia?"}]
+    if streams:
+        text, last, _chunks = read(ask(client, messages=asked, stream=True))
+        beside = last.delta
+    else:
+        beside = ask(client, messages=asked).choices[0].message
+        text = beside.content
+    (closest,) = beside.closest
+    assert (closest["document"], closest["title"]) == (str(rules.pk), "House rules")
+    assert closest["url"] == f"{live_server.url}/documents/{rules.pk}/"
+    assert text == f"{NOTHING} These come closest:\n\n- [House rules]({closest['url']})"
+
+
+def test_what_is_answered_offers_no_others(client, rules):
+    assert ask(client).choices[0].message.closest == []
+
+
+def test_a_title_is_text_in_what_is_offered(client, rules):
+    type(rules).objects.filter(pk=rules.pk).update(title="Rules](https://evil.example) **now**")
+    answer = ask(client, messages=[{"role": "user", "content": "What is the capital of Mongolia?"}])
+    assert "[Rules\\](https://evil.example) \\*\\*now\\*\\*](http" in answer.choices[0].message.content
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "said"),
+    [
+        ("en", "蒙古国的首都是哪里？", "文档中没有能回答此问题的内容。"),
+        ("zh-hans", "What is the capital of Mongolia?", NOTHING),
+        ("zh-hans", "モンゴルの首都はどこですか？", NOTHING),
+    ],
+)
+def test_that_nothing_answers_is_said_in_the_questions_language(client, alice, rules, language, question, said):
+    type(alice).objects.update(language=language)
+    for answer in (ask(client, messages=[{"role": "user", "content": question}]).choices[0].message.content,
+                   read(ask(client, messages=[{"role": "user", "content": question}], stream=True))[0]):  # fmt: skip
+        assert answer.startswith(said)
 
 
 def test_the_turns_before_are_the_history_and_the_system_message_instructs(client, model, server):
