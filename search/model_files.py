@@ -23,6 +23,7 @@ FROM_BEHIND_PADDING = (
     "camembert", "data2vec-text", "esm", "ibert", "longformer", "luke", "mpnet", "roberta", "roberta-prelayernorm",
     "xlm-roberta", "xlm-roberta-xl", "xmod",
 )  # fmt: skip
+WIDTH_NAMES = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")  # DistilBERT's, T5's, GPT-2's, XLM's
 READS = 512  # where nothing says how far it reads
 FARTHEST = 10_000_000  # tokens; tokenizers that have no limit name a far larger number
 STATIC_READS = 32_768  # of a table of word vectors, which reads texts of any length
@@ -127,17 +128,21 @@ def _static_width(part: Part) -> int:
 
 
 def _transformer(folder: Path) -> dict[str, Any]:
-    """config.json under the names that most models use; DistilBERT calls its width `dim`, T5 `d_model`."""
+    """config.json, with what it says of the part that reads text where the model has several.
+
+    Read by itself: transformers, which knows more kinds of it, would bring PyTorch into the web server.
+    """
     config = json_in(folder / "config.json")
     if not config:
         raise _Unfit("has no config.json.")
-    if "hidden_size" in config:
-        return config
-    from transformers import AutoConfig
+    return config | (config.get("text_config") or {})
 
-    known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_text_config()
-    names = ("hidden_size", "max_position_embeddings", "model_type", "pad_token_id")
-    return {name: getattr(known, name) for name in names if hasattr(known, name)}
+
+def _width(part: Part) -> int:
+    config = _transformer(part.folder)
+    if width := next((config[name] for name in WIDTH_NAMES if config.get(name)), None):
+        return width
+    raise _Unfit("has a config.json that does not say how wide it is.")
 
 
 WIDTHS: dict[str, Callable[[Part], int]] = {
@@ -145,7 +150,7 @@ WIDTHS: dict[str, Callable[[Part], int]] = {
     "LayerNorm": lambda part: part.config["dimension"],
     "Pooling": _pooled_width,
     "StaticEmbedding": _static_width,
-    "Transformer": lambda part: _transformer(part.folder)["hidden_size"],
+    "Transformer": _width,
 }
 WIDTHLESS = ("Dropout", "Normalize")
 FIRST = ("Transformer", "StaticEmbedding")
@@ -164,6 +169,8 @@ def _reads(first: Part) -> int:
 
 
 def _positions(config: dict[str, Any]) -> int:
-    if config.get("model_type") not in FROM_BEHIND_PADDING:
-        return config.get("max_position_embeddings", 0)
-    return config["max_position_embeddings"] - config["pad_token_id"] - 1
+    """0 where there is no limit."""
+    kind = config.get("model_type") or ""
+    if kind in FROM_BEHIND_PADDING:
+        return config["max_position_embeddings"] - config["pad_token_id"] - 1
+    return config.get("max_position_embeddings") or (0 if "t5" in kind else config.get("n_positions") or 0)

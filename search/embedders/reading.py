@@ -46,7 +46,7 @@ class Reading:
         try:
             longer = ask(f"{text} {text[-LONGER:]}")
         except EmbeddingError as error:
-            if not error.permanent:
+            if not error.refuses_text:
                 raise
             return True  # a server that refuses long texts does not cut them
         return longer is None or longer > reported

@@ -14,6 +14,7 @@ from sentence_transformers import CrossEncoder
 
 from search.embedders.batches import batches
 from search.embedders.device import device_of
+from search.embedders.memory import give_back, ran_out
 from search.embedders.weights import UNREADABLE, reads_safetensors, why_unreadable
 from search.rerankers import RerankError, RerankSettings
 from search.rerankers.qwen3 import prompts
@@ -22,6 +23,7 @@ from search.tokenize import encodable, model_folder
 log = logging.getLogger(__name__)
 CPU_BATCH_TOKENS = 2_048
 GPU_BATCH_TOKENS = 32_768
+FEWEST = 512  # tokens to which the batches go down
 PROMPTED = ("qwen3",)  # kinds of models that are asked in words, whatever head they have
 
 
@@ -48,7 +50,7 @@ class CrossEncoderReranker:
         scores = np.zeros(len(passages), np.float32)
         with self._turn(deadline):
             inputs = self._inputs(encodable(question), [encodable(passage) for passage in passages])
-            for batch in batches(self._lengths(inputs), self.budget) if inputs else ():
+            for batch in batches(self._lengths(inputs), lambda: self.budget) if inputs else ():
                 scores[batch] = self._with_less([inputs[index] for index in batch])
                 if time.monotonic() > deadline:
                     raise RerankError("The reranking model is too slow for so many passages.")
@@ -73,13 +75,16 @@ class CrossEncoderReranker:
         )  # fmt: skip
 
     def _with_less(self, inputs: list) -> np.ndarray:
-        """The scores, by halves where the memory does not suffice."""
+        """The scores, by halves where the memory does not suffice; the next batches are then made smaller."""
         try:
             return self._forward(inputs)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                raise
             if len(inputs) == 1:
                 raise RerankError("A passage does not fit into the memory of the device that reranks.") from error
-        torch.cuda.empty_cache()
+        self.budget = min(self.budget, max(FEWEST, self.budget // 2))
+        give_back()
         half = len(inputs) // 2
         return np.concatenate([self._with_less(inputs[:half]), self._with_less(inputs[half:])])
 

@@ -1,6 +1,9 @@
 """Any sentence-transformers model: what its files say is what sentence-transformers makes of it, or a sentence."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -71,7 +74,8 @@ TRANSFORMER = "sentence_transformers.models.Transformer"
     [
         ([TRANSFORMER], {}, "has no config.json."),
         ([TRANSFORMER], {"config.json": "{"}, "cannot be read as those of an embedding model"),
-        ([TRANSFORMER], {"config.json": '{"model_type": "unheard-of"}'}, "cannot be read as those of"),
+        ([TRANSFORMER], {"config.json": '{"model_type": "unheard-of"}'}, "does not say how wide it is"),
+        ([TRANSFORMER], {"config.json": '["hidden_size"]'}, "cannot be read as those of"),
         (["custom_st.Transformer"], {"config.json": '{"hidden_size": 8}'}, "needs code of its own"),
         (["sentence_transformers.models.BoW"], {}, "has a part that Lectern cannot run: BoW."),
         (["sentence_transformers.models.StaticEmbedding"], {}, "has no model.safetensors."),
@@ -94,3 +98,29 @@ def test_a_model_that_cannot_be_is_a_sentence_on_the_page_and_at_the_start(tmp_p
     settings.KB_EMBEDDING_MODEL = str(tmp_path)
     with pytest.raises(EmbeddingError, match=sentence):
         default_preset()
+
+
+@pytest.mark.parametrize(
+    ("config", "dimension", "reads"),
+    [
+        ({"model_type": "t5", "d_model": 512, "n_positions": 512}, 512, 2048),  # positions are relative
+        ({"model_type": "gpt2", "n_embd": 768, "n_positions": 1024}, 768, 1024),
+        ({"model_type": "flaubert", "emb_dim": 24, "max_position_embeddings": 512}, 24, 512),
+        ({"model_type": "gemma3", "text_config": {"hidden_size": 16, "max_position_embeddings": 1000}}, 16, 1000),
+    ],
+)
+def test_configurations_that_call_things_otherwise_are_understood(tmp_path, config, dimension, reads):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 2048}))
+    facts = facts_of(str(tmp_path))
+    assert (facts.dimension, facts.max_tokens) == (dimension, reads)
+
+
+def test_reading_the_files_brings_no_pytorch_into_a_web_process(tmp_path):
+    folder = tiny_old_layout(tmp_path)
+    code = (
+        "import sys, django; django.setup(); from search.model_files import facts_of;"
+        "assert facts_of(sys.argv[1]).dimension == 32; sys.exit('torch' in sys.modules)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    assert subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=False).returncode == 0
