@@ -28,7 +28,6 @@ from search.switch import complete
 
 log = logging.getLogger(__name__)
 STEP_DOCUMENTS = 200  # looked at in a step
-PROBE = "a"  # what every model reads
 COUNTING = 0.05  # share of the time that may go into counting what is left
 _count_again: dict[int, float] = {}  # index: when
 
@@ -134,30 +133,22 @@ def _gather(index: Index, documents: Iterable[Document]) -> tuple[list[Document]
     return seen, shortest_first(work)
 
 
-def _embed(index: Index, texts: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> list[Work]:
+def _embed(index: Index, work: Sequence[Work], stopping: Callable[[], bool], meter: Meter) -> list[Work]:
     """What was embedded. Documents with a text that the engine refuses for good are left out of the index.
 
     Short and long texts come in any order, so that from the first batches on the pace is that of the whole.
     """
     done: list[Work] = []
-    listed = list(batches(texts, batch_tokens(index.preset)))
+    listed = list(batches(work, batch_tokens(index.preset)))
     random.shuffle(listed)
     for batch in listed:
         if stopping():
             break
-        refused = embed_apart(index.preset, batch)
-        if refused:
-            _must_answer(index)
-        for work, error in refused:
-            _leave_out(index, work, error)
+        for refused, error in embed_apart(index.preset, batch):
+            _leave_out(index, refused, error)
         done += batch
         meter.embedded(sum(item.tokens for item in batch))
     return done
-
-
-def _must_answer(index: Index) -> None:
-    """Raises EmbeddingError where no text is at fault, as the engine refuses all: a key ran out, a model is gone."""
-    loaded(index.preset).embed_documents([PROBE])
 
 
 def _leave_out(index: Index, work: Work, error: EmbeddingError) -> None:

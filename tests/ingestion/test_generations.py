@@ -259,17 +259,6 @@ def test_trying_again_helps_where_the_model_takes_the_text_now(handbook, picky):
     assert serving_index(handbook) == built
 
 
-def test_where_the_engine_refuses_everything_no_document_is_at_fault(handbook, picky):
-    picky.append("")  # which every text has in it
-    work()
-    building = index_of(handbook, State.BUILDING)
-    assert "refuses this text" in building.note
-    assert not refused(building).exists()
-    picky.clear()
-    work()
-    assert serving_index(handbook) == building
-
-
 def test_a_text_is_refused_once_and_not_again_and_again(handbook, picky, embedder, monkeypatch):
     seen = []
     refusing = embedder.embed_documents
