@@ -98,9 +98,9 @@ def _while_written(message: Message, citations: dict[int, Citation], done: int) 
             shown_at = time.monotonic()
             *finished, tail = blocks_of(written) or [""]
             for number, block in enumerate(finished[done:], done + 1):
-                yield event("block", html_of(block, citations), number)
+                yield event("block", html_of(block, citations, before="\n\n".join(finished[: number - 1])), number)
             done = max(done, len(finished))
-            yield event("tail", html_of(tail, citations))
+            yield event("tail", html_of(tail, citations, before="\n\n".join(finished)))
     except AnswerLaneError:
         return
 

@@ -36,7 +36,8 @@ class Support:
     """A sentence of an answer, [start, end) in it: the passages it cites, the share (0 to 1) of its terms they have.
 
     `supported` is None for a sentence that claims nothing. `elsewhere` are passages that bear out what the cited ones
-    do not, or what cites none.
+    do not, or what cites none, the one that has most of it first; `score` is that one's where none is cited. `derived`:
+    the model cited none, the number was put there by search.derive.
     """
 
     start: int
@@ -45,6 +46,7 @@ class Support:
     score: float
     supported: bool | None
     elsewhere: tuple[int, ...] = ()
+    derived: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For Message.support."""
@@ -102,10 +104,11 @@ def _support(claim: Claim, evidence: Sequence[Evidence], near: "Nearness | None"
     score = share_of(claim.text, cited)
     if cited and _bears_out(claim, cited, score, near):
         return Support(claim.start, claim.end, numbers, round(score, 3), True)
-    others = [one for number, one in enumerate(evidence, 1) if number not in numbers]
-    elsewhere = tuple(
-        evidence.index(one) + 1 for one in others if _bears_out(claim, [one], share_of(claim.text, [one]), near)
-    )
+    shares = {n: share_of(claim.text, [one]) for n, one in enumerate(evidence, 1) if n not in numbers}
+    bearing = [n for n, share in shares.items() if _bears_out(claim, [evidence[n - 1]], share, near)]
+    elsewhere = tuple(sorted(bearing, key=lambda n: -shares[n]))
+    if not numbers and elsewhere:
+        score = shares[elsewhere[0]]
     return Support(claim.start, claim.end, numbers, round(score, 3), not numbers and bool(elsewhere), elsewhere)
 
 

@@ -10,12 +10,11 @@ from django.utils.translation import gettext, gettext_noop
 
 from search.answerers import open_answerer
 from search.answering.runs import Ending
-from search.bear_out import borne_out
-from search.cite import checked, cite, numbers_in, renumbered
+from search.bear_out import Held, held
+from search.cite import checked, cite, renumbered
 from search.models import Citation, Message
 from search.passage import Passage
 from search.structure import with_parts
-from search.support import Support
 
 log = logging.getLogger(__name__)
 State = Message.State
@@ -48,7 +47,7 @@ def keep(message_id: int, text: str, ending: Ending) -> None:
         text = _extracted(message, citations)
     message.notes = [*message.notes, *_notes(message, ending)]
     text = checked(text, [citation.number for citation in citations]).strip()
-    _write(message, citations, text, borne_out(text, _by_number(citations)), ending)
+    _write(message, citations, held(text, _by_number(citations)), ending)
 
 
 def _notes(message: Message, ending: Ending) -> list[str]:
@@ -73,18 +72,17 @@ def _extracted(message: Message, citations: Sequence[Citation]) -> str:
 
 
 @transaction.atomic
-def _write(message: Message, citations: list[Citation], text: str, supports: Sequence[Support], ending: Ending) -> None:
+def _write(message: Message, citations: list[Citation], answer: Held, ending: Ending) -> None:
     if not Message.objects.select_for_update().filter(pk=message.pk, state=State.WRITING):
         return  # ended by another meanwhile
     passages = _by_number(citations)
-    message.answer = text
-    message.is_answered = bool(numbers_in(text))
-    message.support = [one.as_json() for one in supports]
+    message.answer, message.is_answered = answer.text, answer.is_answered
+    message.support = [one.as_json() for one in answer.supports]
     message.state = {"done": State.DONE, "stopped": State.STOPPED, "failed": State.FAILED}[ending.state]
     message.tokens_in, message.tokens_out = ending.tokens_in, ending.tokens_out
     message.milliseconds = ending.milliseconds
     message.save(update_fields=WRITTEN)
-    sources = cite(text, passages)
+    sources = cite(answer.text if answer.is_answered else "", passages)
     for citation in citations:
         source = sources[citation.number - 1]
         citation.marks, citation.is_cited = list(source.marks), source.is_cited

@@ -16,6 +16,7 @@ from search.answer_lane import AnswerLaneError
 from search.answerers import open_answerer
 from search.answerers.extractive import ExtractiveAnswerer
 from search.answering.keep import FALLBACK
+from search.bear_out import held
 from search.chat import Turn
 from search.chat.models import chosen_for
 from search.chat.prompt import pack, tokens_in
@@ -46,8 +47,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Written:
-    """An answer's end: its sources, what there is to say about it, why it ended ("stop" or "length"), its tokens."""
+    """An answer's end: the whole of it, whether it is one, its sources, what there is to say about it, why it ended
+    ("stop" or "length"), its tokens.
 
+    `text` may have numbers that the pieces had not: of passages that bear out what the model cited nothing for.
+    """
+
+    text: str
+    answered: bool
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
     ending: str
@@ -90,12 +97,14 @@ def write(found: Found) -> Generator[str | Written]:
 
 def _said(found: Found, text: str) -> Generator[str | Written]:
     yield text
-    yield _end(found, found.passages, text)
+    yield _end(found, found.passages, text, answered=False)
 
 
-def _end(found: Found, passages: Sequence[Passage], text: str, notes: Sequence[str] = ()) -> Written:
+def _end(
+    found: Found, passages: Sequence[Passage], text: str, notes: Sequence[str] = (), *, answered: bool = True
+) -> Written:
     tokens = tokens_in(found.searched), tokens_in(text)
-    return Written(cite(text, passages), (*found.notes, *notes), "stop", *tokens)
+    return Written(text, answered, cite(text, passages), (*found.notes, *notes), "stop", *tokens)
 
 
 def _extract(found: Found) -> str:
@@ -136,12 +145,12 @@ def _by_model(found: Found, model: ChatModel) -> Generator[str | Written]:
 
 
 def _instead(found: Found, so_far: str, why: str) -> Generator[str | Written]:
-    note = f"{why} {FALLBACK}"
-    rest = "\n\n".join(filter(None, (note, _extract(found))))
+    note, extracted = f"{why} {FALLBACK}", _extract(found)
+    rest = "\n\n".join(filter(None, (note, extracted)))
     rest = f"\n\n{rest}" if so_far else rest
     yield rest
     connection.close()
-    yield _end(found, found.passages, so_far + rest, [note])
+    yield _end(found, found.passages, so_far + rest, [note], answered=bool(so_far.strip() or extracted))
 
 
 def _ended(found: Found, text: str, ending: dict) -> Written:
@@ -149,4 +158,7 @@ def _ended(found: Found, text: str, ending: dict) -> Written:
     asked = sum(tokens_in(turn["content"]) for turn in found.turns)
     why = "length" if ending.get("ending") == "length" else "stop"
     read, wrote = ending.get("tokens_in") or asked, ending.get("tokens_out") or tokens_in(text)
-    return Written(cite(text, found.passages), found.notes, why, read, wrote)
+    answer = held(text[ending.get("begins", 0) :].strip(), found.passages, is_kept=False)
+    connection.close()
+    sources = cite(answer.text if answer.is_answered else "", found.passages)
+    return Written(answer.text, answer.is_answered, sources, found.notes, why, read, wrote)

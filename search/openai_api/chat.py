@@ -78,9 +78,9 @@ def chat_completions(request: Request, body: ChatIn) -> dict[str, Any] | Streami
 
 
 def _whole(request: Request, completion: Completion, found: Found) -> dict[str, Any]:
-    *pieces, end = write(found)
+    *_pieces, end = write(found)
     assert isinstance(end, Written)
-    message = {"role": "assistant", "content": "".join(map(str, pieces)), "refusal": None, **_beside(request, end)}
+    message = {"role": "assistant", "content": end.text, "refusal": None, **_beside(request, end)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": end.ending}
     return completion.body("chat.completion", [choice], usage=_usage(end))
 
@@ -106,8 +106,9 @@ def _events(
 
 
 def _beside(request: Request, end: Written) -> dict[str, Any]:
-    """What OpenAI's form does not have: the sources, and sentences about the answer."""
-    return {"citations": [_citation(request, one) for one in end.sources], "notes": list(end.notes)}
+    """What OpenAI's form does not have: whether it is an answer, the sources, and sentences about it."""
+    citations = [_citation(request, one) for one in end.sources]
+    return {"answered": end.answered, "citations": citations, "notes": list(end.notes)}
 
 
 def _citation(request: Request, source: Source) -> dict[str, Any]:
