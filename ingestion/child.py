@@ -54,9 +54,9 @@ def _reporter() -> Callable[[int, int], None]:
 def _parse(request: dict, out: Path, deadline: float, report: Callable[[int, int], None]) -> None:
     from ingestion import parsers
     from ingestion.assemble import assemble
-    from ingestion.language import language_of
     from ingestion.parsed import write
     from ingestion.title import tidy_title, top_heading
+    from kb.language import language_of
 
     path = Path(request["path"])
     source = parsers.Source(

@@ -89,4 +89,5 @@ def visible_citations(message: Message, *, knowledge_bases: Iterable[KnowledgeBa
 def visible_answer(message: Message, *, knowledge_bases: Iterable[KnowledgeBase]) -> str:
     """The answer without what rests on sources that the reader may no longer read."""
     visible = set(visible_citations(message, knowledge_bases=knowledge_bases).values_list("number", flat=True))
-    return without(message.answer, set(numbers_in(message.answer)) - visible)
+    offered = set(message.citations.values_list("number", flat=True))
+    return without(message.answer, {*numbers_in(message.answer), *offered} - visible)

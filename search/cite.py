@@ -95,6 +95,11 @@ def without(answer: str, numbers: Collection[int]) -> str:
     return "\n\n".join(block for block in kept if block)
 
 
+def is_whole(answer: str, kept: str) -> bool:
+    """Whether `without` has left out nothing of it."""
+    return kept in (answer, "\n\n".join(blocks_of(answer)))
+
+
 def _rests_on_others(piece: str, numbers: Collection[int]) -> bool:
     cited = numbers_in(piece)
     return bool(cited) and not set(cited) & set(numbers)

@@ -1,5 +1,6 @@
-"""What a page says behind the sentences of an answer that their sources do not bear out."""
+"""What a page says at the sentences of an answer that their sources do not bear out, or that the model gave none."""
 
+import re
 from collections.abc import Iterator
 
 from django.utils.html import format_html
@@ -7,6 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from search.turns import Turn
+
+ADDED = re.compile(r" ?\[\d+\]$")
 
 
 def notes_of(turn: Turn) -> list[tuple[int, SafeString]]:
@@ -22,18 +25,25 @@ def _notes(turn: Turn) -> Iterator[tuple[int, SafeString]]:
         if begin < 0:
             continue  # it rests on what the reader may not see
         at = begin + len(sentence)
-        note = _note(one, turn) if one["supported"] is False else None
-        if note:
-            yield begin + len(sentence.rstrip(" \t|")), note
+        said = sentence.rstrip(" \t|")
+        if one.get("derived"):
+            number = ADDED.search(said)
+            if number:
+                yield begin + number.start(), _span("cite-derived", _("added by checking:"))
+        elif note := _note(one, turn):
+            yield begin + len(said), note
 
 
-def _note(one: dict, turn: Turn) -> SafeString:
-    seen = [str(number) for number in one.get("elsewhere", ()) if number in turn.by_number]
+def _note(one: dict, turn: Turn) -> SafeString | None:
+    seen = ", ".join(str(number) for number in sorted(one.get("elsewhere", ())) if number in turn.by_number)
+    if one["supported"] is not False:
+        is_open = one["supported"] and not one["numbers"] and seen
+        return _span("claim-note claim-elsewhere", _("compare %(numbers)s") % {"numbers": seen}) if is_open else None
     if seen:
-        return _span("claim-elsewhere", _("stands in %(numbers)s instead") % {"numbers": ", ".join(seen)})
+        return _span("claim-note claim-elsewhere", _("stands in %(numbers)s instead") % {"numbers": seen})
     words = _("not found in its sources") if one["numbers"] else _("not found in the sources")
-    return _span("claim-unsupported", words)
+    return _span("claim-note claim-unsupported", words)
 
 
 def _span(kind: str, words: str) -> SafeString:
-    return format_html('<span class="claim-note {}" role="note">{}</span>', kind, words)
+    return format_html('<span class="{}" role="note">{}</span>', kind, words)

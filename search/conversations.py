@@ -92,4 +92,4 @@ def source(request: Request, pk: int) -> HttpResponse:
     visible = mine.filter(document__in=documents_in(readable_by(request.user)))
     citation = get_object_or_404(visible.select_related("document__superseded_by", "message__conversation"), pk=pk)
     template = "search/_source.html" if request.htmx else "search/source.html"
-    return render(request, template, {"citation": citation, "whole": True})
+    return render(request, template, {"citation": citation, "turn": None, "whole": True})

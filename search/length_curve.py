@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Sum
 
 from search import evaluation_jobs as jobs
-from search.ask_saved import askable, in_rounds, judge, retrieved, ways_of
+from search.ask_saved import Batch, askable, in_rounds, judge, retrieved, ways_of
 from search.measures import means, percentiles
 from search.models import EvaluationRun, Index, IndexedDocument, Question
 from search.relevance import ranks_of
@@ -32,7 +32,7 @@ def measure_lengths(run: EvaluationRun, worker: str) -> bool:
         grades = [one.grade for one in targets[question.pk]]
         return {"question": question.pk, "text": question.text, "grades": grades, "ways": ways}
 
-    if not in_rounds(run, worker, questions, ask):
+    if not in_rounds(run, worker, [Batch("answers", {one.pk: one for one in questions}, ask)]):
         return False
     judge(run.answers, list(indexes))
     results = {length: _result(run, length, index) for length, index in indexes.items()}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.template.loader import render_to_string
 from django.utils.html import escape
@@ -17,6 +18,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from search.formula import mathml
 from search.models import Citation
+from search.named import names_of
+from search.passage_link import passage_url
 from search.sanitize import clean
 
 LONGEST = 40_000  # characters that are rendered; what follows is shown as it is written
@@ -29,24 +32,45 @@ COMMAND = re.compile(r"(?<!\\)\\[a-zA-Z]")
 OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")  # they make text read otherwise than it is
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
 NOTE = re.compile(" ?\ufdd0(\\d+)\ufdd1")
+NONE = object()  # no document
 
 
 def html_of(
-    markdown: str, citations: Mapping[int, Citation], notes: Sequence[tuple[int, SafeString]] = ()
+    markdown: str,
+    citations: Mapping[int, Citation],
+    notes: Sequence[tuple[int, SafeString]] = (),
+    *,
+    is_own: bool = True,
+    before: str = "",
 ) -> SafeString:
     """What a page shows: paragraphs, lists, tables, code, formulas and numbers of sources, sanitised.
 
     A number that is not in `citations` is left out, HTML is text, a link is its text and its host, an image its
     description. `notes` are (offset in the Markdown, HTML) pairs: what is said about the sentence that ends there.
+    A number has its document's name beside it where the number before is another document's; `before` is the Markdown
+    that was shown before this, of the same answer. `is_own`: the reader is who asked.
     """
     text = _noted(markdown, notes)
     if text.count("\\begin{") > MOST_ENVIRONMENTS:
         text = text.replace("\\begin{", "\\\\begin{")
-    html = _markdown.render(text[:LONGEST], {"citations": citations, "cited": {}})
+    env = {"citations": citations, "is_own": is_own, "cited": {}, **_naming(markdown, citations, before)}
+    html = _markdown.render(text[:LONGEST], env)
     if len(text) > LONGEST:
         html += f"<pre><code>{escape(text[LONGEST:])}</code></pre>"
     html = NOTE.sub(lambda match: notes[int(match[1])][1], html)
     return mark_safe(clean(html))
+
+
+def _naming(markdown: str, citations: Mapping[int, Citation], before: str) -> dict[str, Any]:
+    """What the documents are called, and which the last number is of; the first is named where several are cited."""
+    said, said_before = _documents_in(markdown, citations), _documents_in(before, citations)
+    current = said_before[-1] if said_before else said[0] if len(set(said)) == 1 else NONE
+    return {"names": names_of(citations.values()), "document": current}
+
+
+def _documents_in(markdown: str, citations: Mapping[int, Citation]) -> list[UUID | None]:
+    numbers = (int(number) for match in CITE.finditer(markdown) for number in re.findall(r"\d+", match[1]))
+    return [citations[number].document_id for number in numbers if number in citations]
 
 
 def _noted(markdown: str, notes: Sequence[tuple[int, SafeString]]) -> str:
@@ -103,12 +127,16 @@ class _Renderer(RendererHTML):
         return f' <span class="link-host">({escape(host)})</span>' if host and host not in said else ""
 
     def cite(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-        number = tokens[at].meta["number"]
-        if number not in env["cited"]:
-            citation = env["citations"].get(number)
-            card = render_to_string("search/_cite.html", {"citation": citation}).strip() if citation else ""
-            env["cited"][number] = UNSEEN.sub("\N{REPLACEMENT CHARACTER}", card)
-        return env["cited"][number]
+        citation = env["citations"].get(tokens[at].meta["number"])
+        if citation is None:
+            return ""
+        name = env["names"][citation.document_id] if citation.document_id != env["document"] else ""
+        env["document"] = citation.document_id
+        if (citation.number, name) not in env["cited"]:
+            shown = {"citation": citation, "name": name, "url": passage_url(citation, is_own=env["is_own"])}
+            card = render_to_string("search/_cite.html", shown).strip()
+            env["cited"][citation.number, name] = UNSEEN.sub("\N{REPLACEMENT CHARACTER}", card)
+        return env["cited"][citation.number, name]
 
     def math_inline(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         return _formula(tokens[at].content)

@@ -6,6 +6,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from search.models import Citation
+from search.named import by_document
 from search.turns import Turn
 
 
@@ -22,13 +23,36 @@ def _under_question(turn: Turn) -> str:
 
 
 def answer_markdown(turn: Turn) -> str:
-    """The answer as it stands, then a line a source that it cites."""
-    parts = [turn.answer.strip() or _unanswered(turn)]
+    """The answer as it stands and what there is to say about it, then its sources: by document, where there are
+    several."""
+    if not turn.is_shown:
+        return _unanswered(turn)
+    parts = [turn.answer.strip(), *(f"*{note}*" for note in _notes(turn))]
+    groups = by_document(turn.cited)
+    lines = [_document_line(group) for group in groups] if len(groups) > 1 else list(map(source_line, turn.cited))
+    if lines:
+        parts.append("\n".join([f"{_('Sources')}:", "", *(f"- {line}" for line in lines)]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _notes(turn: Turn) -> list[str]:
+    notes = []
     if turn.is_shortened:
-        parts.append(f"*{_('A part of this answer is not shown: its source is gone, or is no longer yours to read.')}*")
-    if turn.cited:
-        parts.append("\n".join([f"{_('Sources')}:", "", *(f"- {source_line(one)}" for one in turn.cited)]))
-    return "\n\n".join(parts)
+        notes.append(_("A part of this answer is not shown: its source is gone, or is no longer yours to read."))
+    if turn.names_no_source:
+        notes.append(_("This answer names no source."))
+    added = ", ".join(f"[{number}]" for number in turn.derived)
+    if added:
+        notes.append(
+            _("The model named no source where these numbers were added by checking: %(numbers)s") % {"numbers": added}
+        )
+    return notes
+
+
+def _document_line(citations: list[Citation]) -> str:
+    """Travel policy: [1] page 3, Hotels > Limits; [3] page 5"""
+    places = (" ".join([f"[{one.number}]", *filter(None, [_place(one)])]) for one in citations)
+    return f"{_one_line(citations[0].title)}: {'; '.join(places)}"
 
 
 def _unanswered(turn: Turn) -> str:
@@ -41,9 +65,13 @@ def _unanswered(turn: Turn) -> str:
 
 def source_line(citation: Citation) -> str:
     """[1] Travel policy, page 3, Hotels > Limits"""
-    place = [_("page %(n)d") % {"n": citation.page}] if citation.page else []
+    return f"[{citation.number}] " + ", ".join(filter(None, [_one_line(citation.title), _place(citation)]))
+
+
+def _place(citation: Citation) -> str:
+    page = [_("page %(n)d") % {"n": citation.page}] if citation.page else []
     headings = [" > ".join(citation.heading_path)] if citation.heading_path else []
-    return f"[{citation.number}] " + ", ".join(_one_line(part) for part in (citation.title, *place, *headings))
+    return ", ".join(_one_line(part) for part in (*page, *headings))
 
 
 def _one_line(text: str) -> str:

@@ -18,7 +18,10 @@ CLASSES = {
     "span": {
         "cite",
         "cite-card",
+        "cite-derived",
+        "cite-open",
         "cite-text",
+        "cite-title",
         "soft",
         "link-host",
         "claim-note",
@@ -34,7 +37,9 @@ ATTRIBUTES = {
     "ol": {"start"},
     **{tag: set(formula.ATTRIBUTES) for tag in formula.TAGS},
 }
-SOURCE = re.compile(r"#source-\d+")
+SOURCE = re.compile(
+    r"#source-\d+|(?:/[\w.~-]+)*/documents/[0-9a-f-]{36}/\?(?:citation=\d+|start=\d+&end=\d+(?:&mark=\d+-\d+)*)#passage"
+)
 PLAIN_VALUE = re.compile(r"[\w .,%+#-]*")
 
 

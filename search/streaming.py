@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from django.contrib.auth.decorators import login_required
 from django.db import connection
@@ -75,13 +75,20 @@ def message_turn(request: Request, pk: int) -> HttpResponse:
 @login_required
 @require_GET
 def message_marks(request: Request, pk: int) -> HttpResponse:
-    """An answer once more when it is known what its sources do not bear out; nothing before, or where they do."""
+    """An answer once more when it is known what its sources do not bear out; nothing before, or where they do.
+
+    The whole turn, where numbers were added, or where it is now (or no longer) taken for an answer.
+    """
     message = _own(request.user, pk)
     if not request.htmx:
         return redirect("message_turn", pk)
     if message.awaits_check:
         return HttpResponse(status=204)
     turn = turn_of(message, request.user)
+    if turn.derived or turn.is_shown != (request.GET.get("shown") == "answer"):
+        whole = render(request, "search/_turn.html", {"turn": turn}, status=STOP_ASKING)
+        whole["HX-Retarget"], whole["HX-Reswap"] = f"#message-{message.pk}", "outerHTML"
+        return whole
     if not notes_of(turn):
         return HttpResponse(status=STOP_ASKING, headers={"HX-Reswap": "none"})
     return render(request, "search/_answer.html", {"turn": turn}, status=STOP_ASKING)
@@ -135,11 +142,15 @@ def _shown(text: str, citations: dict[int, Citation], done: int | None) -> Gener
     *finished, tail = blocks_of(text) or [""]
     if done is None:
         done = len(finished)
-        yield event("blocks", "".join(html_of(block, citations) for block in finished), done)
-    for number, block in enumerate(finished[done:], done + 1):
-        yield event("block", html_of(block, citations), number)
-    yield event("tail", html_of(tail, citations))
+        yield event("blocks", "".join(_block(finished, number, citations) for number in range(1, done + 1)), done)
+    for number in range(done + 1, len(finished) + 1):
+        yield event("block", _block(finished, number, citations), number)
+    yield event("tail", html_of(tail, citations, before="\n\n".join(finished)))
     return max(done, len(finished))
+
+
+def _block(blocks: Sequence[str], number: int, citations: dict[int, Citation]) -> str:
+    return html_of(blocks[number - 1], citations, before="\n\n".join(blocks[: number - 1]))
 
 
 def event(name: str, data: str, number: int | None = None) -> str:

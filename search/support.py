@@ -36,7 +36,8 @@ class Support:
     """A sentence of an answer, [start, end) in it: the passages it cites, the share (0 to 1) of its terms they have.
 
     `supported` is None for a sentence that claims nothing. `elsewhere` are passages that bear out what the cited ones
-    do not, or what cites none.
+    do not, or what cites none, the one that has most of it first; `score` is that one's where none is cited. `derived`:
+    the model cited none, the number was put there by search.derive.
     """
 
     start: int
@@ -45,6 +46,7 @@ class Support:
     score: float
     supported: bool | None
     elsewhere: tuple[int, ...] = ()
+    derived: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For Message.support."""
@@ -88,12 +90,12 @@ def supports_of(answer: str, passages: Sequence[Passage], embed: Embed | None = 
     Without it these are not borne out. Measured, see docs/benchmarks.md.
     """
     evidence = [Evidence(passage) for passage in passages]
-    held = [Held(claim, evidence) for claim in claims_of(answer)]
-    near = _nearness(held, embed) if embed else None
-    return tuple(one.support(near) for one in held)
+    weighed = [Weighed(claim, evidence) for claim in claims_of(answer)]
+    near = _nearness(weighed, embed) if embed else None
+    return tuple(one.support(near) for one in weighed)
 
 
-class Held:
+class Weighed:
     """A claim held against passages by its words."""
 
     def __init__(self, claim: Claim, evidence: Sequence[Evidence]) -> None:
@@ -110,9 +112,15 @@ class Held:
     @cached_property
     def by_others(self) -> dict[int, bool | None]:
         """The same for each of the other passages, by number."""
+        return {
+            number: _settled(self.claim, [self.evidence[number - 1]], share) for number, share in self.shares.items()
+        }
+
+    @cached_property
+    def shares(self) -> dict[int, float]:
+        """The shares of its terms that each of the other passages has, by number."""
         others = (number for number in range(1, len(self.evidence) + 1) if number not in self.numbers)
-        held = ((number, [self.evidence[number - 1]]) for number in others)
-        return {number: _settled(self.claim, one, share_of(self.claim.text, one)) for number, one in held}
+        return {number: share_of(self.claim.text, [self.evidence[number - 1]]) for number in others}
 
     def left_open(self, *, to_cited: bool) -> list[list[Evidence]]:
         """What its meaning may have to be compared with, of what it cites or of the others."""
@@ -127,15 +135,17 @@ class Held:
         claim = self.claim
         if not claim.claims:
             return Support(claim.start, claim.end, self.numbers, 0.0, None)
-        score = round(self.score, 3)
         if _is_borne_out(self.by_cited, claim, self.cited, near):
-            return Support(claim.start, claim.end, self.numbers, score, True)
-        elsewhere = tuple(
+            return Support(claim.start, claim.end, self.numbers, round(self.score, 3), True)
+        bearing = [
             number
             for number, borne_out in self.by_others.items()
             if _is_borne_out(borne_out, claim, [self.evidence[number - 1]], near)
-        )
-        return Support(claim.start, claim.end, self.numbers, score, not self.numbers and bool(elsewhere), elsewhere)
+        ]
+        elsewhere = tuple(sorted(bearing, key=lambda number: -self.shares[number]))
+        is_found = not self.numbers and bool(elsewhere)
+        score = self.shares[elsewhere[0]] if is_found else self.score
+        return Support(claim.start, claim.end, self.numbers, round(score, 3), is_found, elsewhere)
 
 
 def _settled(claim: Claim, cited: Sequence[Evidence], score: float) -> bool | None:
@@ -156,12 +166,12 @@ def _is_borne_out(settled: bool | None, claim: Claim, cited: Sequence[Evidence],
     return settled
 
 
-def _nearness(held: Sequence[Held], embed: Embed) -> "Nearness | None":
+def _nearness(weighed: Sequence[Weighed], embed: Embed) -> "Nearness | None":
     """Of the claims that words leave open to what may bear them out; first to what they cite."""
     pairs = [
         (one.claim, evidence)
         for to_cited in (True, False)
-        for one in held
+        for one in weighed
         for evidence in one.left_open(to_cited=to_cited)
     ]
     return Nearness(pairs, embed) if pairs else None

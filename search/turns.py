@@ -8,7 +8,7 @@ from django.db.models import Prefetch, QuerySet
 
 from kb.access import documents_in, readable_by, writable_by
 from kb.models import Document, User
-from search.cite import numbers_in, without
+from search.cite import is_whole, numbers_in, without
 from search.closest import SHOWN
 from search.models import Citation, Conversation, Message
 from search.places import earlier_of, standing
@@ -37,6 +37,24 @@ class Turn:
     closest: tuple[Document, ...] = ()
     earlier: tuple[Message, ...] = ()
     is_own: bool = True
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is an answer; of one that was stopped, or is being written, what is written."""
+        has_begun = self.message.state in (Message.State.STOPPED, Message.State.WRITING)
+        return self.message.is_answered or (has_begun and bool(self.answer))
+
+    @property
+    def derived(self) -> list[int]:
+        """The numbers that are at some places not the model's: see search.derive."""
+        added = {number for one in self.message.support if one.get("derived") for number in one["numbers"]}
+        return sorted(added & self.by_number.keys())
+
+    @property
+    def names_no_source(self) -> bool:
+        """Whether there is an answer that rests on nothing one could look at."""
+        is_final = self.message.is_answered and not self.message.awaits_check
+        return bool(self.answer) and is_final and not numbers_in(self.answer)
 
     @property
     def is_unfinished(self) -> bool:
@@ -85,24 +103,28 @@ def _closest(messages: Iterable, reader: User) -> dict[int, tuple[Document, ...]
 
 
 def _with_sources(messages: QuerySet[Message], reader: User) -> QuerySet[Message]:
-    """Messages with `visible`: the citations whose documents the reader may read now."""
+    """Messages with `visible`: the citations whose documents the reader may read now; `offered` are all of them."""
+    offered = Citation.objects.only("message_id", "number")
     visible = Citation.objects.filter(document__in=documents_in(readable_by(reader))).select_related(
         "document__superseded_by"
     )
-    return messages.prefetch_related(Prefetch("citations", visible, to_attr="visible"))
+    return messages.prefetch_related(
+        Prefetch("citations", visible, to_attr="visible"), Prefetch("citations", offered, to_attr="offered")
+    )
 
 
 def _turn(message, writable: set, earlier: Iterable[Message], is_own: bool) -> Turn:
+    """What cites nothing may rest on any passage that was offered: it is shown to who may read all of them."""
     by_number = {citation.number: citation for citation in message.visible}
-    unseen = set(numbers_in(message.answer)) - set(by_number)
-    answer = without(message.answer, unseen) if unseen else message.answer
+    unseen = {*numbers_in(message.answer), *(one.number for one in message.offered)} - set(by_number)
+    answer = without(message.answer, unseen)
     return Turn(
         message=message,
         answer=answer,
         cited=[citation for citation in message.visible if citation.is_cited],
         nearby=[citation for citation in message.visible if not citation.is_cited],
         by_number=by_number,
-        is_shortened=bool(unseen),
+        is_shortened=not is_whole(message.answer, answer),
         may_keep=is_own and any(one.is_cited and one.document.knowledge_base_id in writable for one in message.visible),
         earlier=tuple(earlier),
         is_own=is_own,

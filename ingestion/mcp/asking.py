@@ -99,10 +99,10 @@ def ask(caller: Caller, asked: AskIn) -> AskOut:
     """An answer out of the documents alone, by the language model where there is one. It is kept nowhere."""
     scope = chosen_among(readable_by(caller.user), asked.knowledge_bases)
     found = find(Question(asked.question), scope)
-    text, end = _written(caller, found)
+    end = _written(caller, found)
     return AskOut(
-        answer=text,
-        answered=any(one.is_cited for one in end.sources),
+        answer=end.text.strip(),
+        answered=end.answered,
         citations=[_citation(one) for one in end.sources],
         closest=[_closest(one) for one in end.closest],
         written_by=end.writer,
@@ -110,14 +110,12 @@ def ask(caller: Caller, asked: AskIn) -> AskOut:
     )
 
 
-def _written(caller: Caller, found: Found) -> tuple[str, Written]:
+def _written(caller: Caller, found: Found) -> Written:
     """The whole answer; a caller who is gone ends the model's work, also while it is silent. Raises Refusal."""
-    text = ""
     with closing(write(found, address=uri_of)) as pieces:
         for piece in pieces:
             if isinstance(piece, Written):
-                return text.strip(), piece
-            text += piece
+                return piece
             if caller.gone.is_set():
                 break
     raise Refusal(_("The answer was not finished: nobody waited for it."))

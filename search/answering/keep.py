@@ -8,9 +8,10 @@ from django.db import DataError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext, gettext_noop
 
+from search.abstain import abstains
 from search.answerers import open_answerer
 from search.answering.runs import Ending
-from search.cite import checked, cite, numbers_in, renumbered
+from search.cite import checked, cite, renumbered
 from search.models import Citation, Message
 from search.passage import Passage
 from search.structure import with_parts
@@ -59,12 +60,12 @@ def keep(message_id: int, text: str, ending: Ending) -> bool:
         text = _extracted(message, citations)
     message.notes = [*message.notes, *_notes(message, ending)]
     text = checked(text, [citation.number for citation in citations]).strip()
-    message.answer, message.is_answered = text, bool(numbers_in(text))
+    message.answer, message.is_answered = text, bool(text) and not abstains(text)
     message.awaits_check = bool(text) and ending.state != "failed"  # what is extracted is what the sources say
     message.state = {"done": State.DONE, "stopped": State.STOPPED, "failed": State.FAILED}[ending.state]
     message.tokens_in, message.tokens_out = ending.tokens_in, ending.tokens_out
     message.milliseconds, message.beat_at = ending.milliseconds, timezone.now()
-    return _write(message, _marked(citations, text)) and message.awaits_check
+    return _write(message, marked(message, citations)) and message.awaits_check
 
 
 def _notes(message: Message, ending: Ending) -> list[str]:
@@ -88,9 +89,9 @@ def _extracted(message: Message, citations: Sequence[Citation]) -> str:
     return renumbered(checked(text, numbers), numbers)
 
 
-def _marked(citations: list[Citation], text: str) -> list[Citation]:
+def marked(message: Message, citations: list[Citation]) -> list[Citation]:
     """The sources with what the answer uses of them."""
-    sources = cite(text, by_number(citations))
+    sources = cite(message.answer if message.is_answered else "", by_number(citations))
     for citation in citations:
         source = sources[citation.number - 1]
         citation.marks, citation.is_cited = list(source.marks), source.is_cited

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from search.chat import ChatError, Piece, Request
-from search.chat.citing import CitationGate
+from search.chat.gate import AnswerGate
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ class Ending:
     """How an answer ended: "done", "stopped" or "failed", what it cost, and a sentence where it failed.
 
     `milliseconds` is the whole, `first_milliseconds` the time to the first piece of text (None: there was none).
+    `begins` is where in the text that followers got the answer begins: what stands before turned out to be thinking.
     """
 
     state: str
@@ -32,10 +33,12 @@ class Ending:
     ending: str = ""
     kind: str = ""
     error: str = ""
+    begins: int = 0
 
 
 class Run:
-    """One answer on its way. `text` is what may be shown of it so far: citations that cite nothing are left out."""
+    """One answer on its way. `text` is what may be shown of it so far: without thinking, and without citations that
+    cite nothing."""
 
     def __init__(self, name: str, request: Request, count: int) -> None:
         self.name, self.request = name, request
@@ -44,7 +47,7 @@ class Run:
         self.task: asyncio.Task | None = None  # through its being kept
         self.writing: asyncio.Task | None = None
         self.is_stopping = False
-        self._gate = CitationGate(count)
+        self._gate = AnswerGate(count)
         self._changed = asyncio.Event()
         self._begun = time.monotonic()
         self._first: float | None = None
@@ -52,7 +55,7 @@ class Run:
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        return "".join(self.pieces)[self._gate.begins :]
 
     async def write(self, stream: Stream) -> Ending:
         """Take the answer from the model to its end, or until the task is cancelled. Raises nothing."""
@@ -61,6 +64,7 @@ class Run:
             async for piece in pieces:
                 self._take(piece)
             self._add(self._gate.finish())
+            self._must_have_said_something()
             return self._end("done")
         except asyncio.CancelledError:
             return self._end("stopped")
@@ -72,6 +76,11 @@ class Run:
         finally:
             await _closed(pieces)
             self._notify()
+
+    def _must_have_said_something(self) -> None:
+        """Thinking alone is no answer."""
+        if not self.text.strip():
+            raise ChatError("broken", _("The language model wrote nothing."))
 
     def _take(self, piece: Piece) -> None:
         if piece.text:
@@ -90,7 +99,7 @@ class Run:
         first = round((self._first - self._begun) * 1000) if self._first else None
         self.ending = Ending(
             state, self._usage.tokens_in, self._usage.tokens_out, round((now - self._begun) * 1000), first,
-            self._usage.ending, kind, error,
+            self._usage.ending, kind, error, self._gate.begins,
         )  # fmt: skip
         return self.ending
 

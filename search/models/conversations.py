@@ -46,10 +46,10 @@ class Message(models.Model):
     """A question with its answer.
 
     While a language model writes it, `state` is "writing" and `answer` what is written so far, kept now and then;
-    `beat_at` says when the process that writes was last alive. `support` holds a dict a sentence of the answer:
-    {"start", "end", "numbers", "score", "supported"}, offsets in `answer`; it comes some moments after the answer has
-    ended, until when `awaits_check` is set. A message that was asked or answered again stays, with `replaced_by` naming
-    what took its place.
+    `beat_at` says when the process that writes was last alive. `support` holds a search.support.Support a sentence of
+    the answer, offsets in `answer`; it comes some moments after the answer has ended, until when `awaits_check` is set,
+    and may put numbers into it. A message that was asked or answered again stays, with `replaced_by` naming what took
+    its place.
     """
 
     class State(models.TextChoices):

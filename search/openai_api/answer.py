@@ -18,6 +18,7 @@ from search.answer_lane import AnswerLaneError
 from search.answerers import open_answerer
 from search.answerers.extractive import ExtractiveAnswerer
 from search.answering.keep import FALLBACK
+from search.bear_out import held
 from search.chat import Turn
 from search.chat.models import chosen_for
 from search.chat.prompt import pack, tokens_in
@@ -55,12 +56,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Written:
-    """An answer's end: its sources, what there is to say about it, why it ended ("stop" or "length"), its tokens, and
-    the language model that wrote it; `writer` is empty where these are the passages' own sentences.
+    """An answer's end: the whole of it, whether it is one, its sources, what there is to say about it, why it ended
+    ("stop" or "length"), its tokens, and the language model that wrote it; `writer` is empty where these are the
+    passages' own sentences.
 
+    `text` may have numbers that the pieces had not: of passages that bear out what the model cited nothing for.
     Where nothing answers the question, `closest` are the documents that come closest.
     """
 
+    text: str
+    answered: bool
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
     ending: str
@@ -116,12 +121,14 @@ def _refused(found: Found, address: Callable[[UUID], str]) -> Generator[str | Wr
     titles = ((escape(" ".join(one.title.split())), address(one.pk)) for one in found.closest)
     text = "\n".join([text, *(f"- [{title}]({link})" for title, link in titles)]) if found.closest else text
     yield text
-    yield replace(_end(found, found.passages, text), closest=found.closest)
+    yield replace(_end(found, found.passages, text, answered=False), closest=found.closest)
 
 
-def _end(found: Found, passages: Sequence[Passage], text: str, notes: Sequence[str] = ()) -> Written:
+def _end(
+    found: Found, passages: Sequence[Passage], text: str, notes: Sequence[str] = (), *, answered: bool = True
+) -> Written:
     tokens = tokens_in(found.searched), tokens_in(text)
-    return Written(cite(text, passages), (*found.notes, *notes), "stop", *tokens)
+    return Written(text, answered, cite(text, passages), (*found.notes, *notes), "stop", *tokens)
 
 
 def _extract(found: Found) -> str:
@@ -162,12 +169,12 @@ def _by_model(found: Found, model: ChatModel) -> Generator[str | Written]:
 
 
 def _instead(found: Found, so_far: str, why: str) -> Generator[str | Written]:
-    note = f"{why} {FALLBACK}"
-    rest = "\n\n".join(filter(None, (note, _extract(found))))
+    note, extracted = f"{why} {FALLBACK}", _extract(found)
+    rest = "\n\n".join(filter(None, (note, extracted)))
     rest = f"\n\n{rest}" if so_far else rest
     connection.close()  # it may take long until the next piece is wanted
     yield rest
-    yield _end(found, found.passages, so_far + rest, [note])
+    yield _end(found, found.passages, so_far + rest, [note], answered=bool(so_far.strip() or extracted))
 
 
 def _ended(found: Found, text: str, ending: dict, writer: str) -> Written:
@@ -175,4 +182,7 @@ def _ended(found: Found, text: str, ending: dict, writer: str) -> Written:
     asked = sum(tokens_in(turn["content"]) for turn in found.turns)
     why = "length" if ending.get("ending") == "length" else "stop"
     read, wrote = ending.get("tokens_in") or asked, ending.get("tokens_out") or tokens_in(text)
-    return Written(cite(text, found.passages), found.notes, why, read, wrote, writer)
+    answer = held(text[ending.get("begins", 0) :].strip(), found.passages, is_kept=False)
+    connection.close()
+    sources = cite(answer.text if answer.is_answered else "", found.passages)
+    return Written(answer.text, answer.is_answered, sources, found.notes, why, read, wrote, writer)

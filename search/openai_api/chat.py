@@ -81,20 +81,18 @@ def chat_completions(request: Request, body: ChatIn) -> dict[str, Any] | Streami
 
 
 def _whole(request: Request, completion: Completion, found: Found) -> dict[str, Any]:
-    text, end = _written(request, found)
-    message = {"role": "assistant", "content": text, "refusal": None, **_beside(request, end)}
+    end = _written(request, found)
+    message = {"role": "assistant", "content": end.text, "refusal": None, **_beside(request, end)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": end.ending}
     return completion.body("chat.completion", [choice], usage=_usage(end))
 
 
-def _written(request: Request, found: Found) -> tuple[str, Written]:
+def _written(request: Request, found: Found) -> Written:
     """The whole answer; whoever hangs up ends the model's work. Raises OpenAIError, which then nobody reads."""
-    text = ""
     with closing(write(found, address=partial(_address, request))) as pieces:
         for piece in pieces:
             if isinstance(piece, Written):
-                return text, piece
-            text += piece
+                return piece
             if has_hung_up(request):
                 break
     raise hung_up()
@@ -126,8 +124,9 @@ def _events(
 
 
 def _beside(request: Request, end: Written) -> dict[str, Any]:
-    """What OpenAI's form does not have: sources, sentences about the answer, and what is near where nothing answers."""
+    """What OpenAI's form does not have: whether it is an answer, its sources, sentences about it, what comes closest."""
     return {
+        "answered": end.answered,
         "citations": [_citation(request, one) for one in end.sources],
         "notes": list(end.notes),
         "closest": [_closest(request, one) for one in end.closest],

@@ -6,6 +6,8 @@ from django.utils.translation import gettext as _
 from search.forms import MODES
 from search.highlight import Segment, excerpt, segments
 from search.markdown_export import answer_markdown
+from search.models import Citation
+from search.passage_link import passage_url
 from search.turns import Turn
 
 register = template.Library()
@@ -28,6 +30,12 @@ def explained(ranks: dict[str, int]) -> str:
     """How a passage was found: "by meaning #2, by words #1"."""
     ways = {"vector": _("by meaning"), "keyword": _("by words")}
     return ", ".join(f"{name} #{ranks[leg]}" for leg, name in ways.items() if ranks.get(leg))
+
+
+@register.filter
+def opened_by(citation: Citation, turn: Turn | None) -> str:
+    """Where a source leads who reads this turn; without a turn, whose answer it is."""
+    return passage_url(citation, is_own=turn.is_own if turn else True)
 
 
 @register.filter

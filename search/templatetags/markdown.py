@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.filter
 def answer_html(turn: Turn) -> SafeString:
-    """The answer's Markdown: numbers lead to the sources that the reader may see, notes tell what these do not say."""
-    return html_of(turn.answer, turn.by_number, notes_of(turn))
+    """The answer's Markdown: numbers lead to the passages that the reader may see, notes tell what these do not say."""
+    return html_of(turn.answer, turn.by_number, notes_of(turn), is_own=turn.is_own)

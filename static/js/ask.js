@@ -1,4 +1,4 @@
-// What happens while an answer is sought: the question is shown at once, the numbers of an answer point at their source.
+// What happens while an answer is sought: the question is shown at once.
 "use strict";
 
 (() => {
@@ -62,12 +62,5 @@
 
   document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
     if (target.matches(".answer")) places(target)[place]?.focus({ preventScroll: true });
-  });
-
-  document.addEventListener("click", (event) => {
-    const number = event.target.closest("a.citation");
-    if (!number) return;
-    document.querySelectorAll(".source.is-chosen").forEach((source) => source.classList.remove("is-chosen"));
-    document.querySelector(number.getAttribute("href"))?.classList.add("is-chosen");
   });
 })();

@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 A_PAGE = 40  # answers in a conversation
 A_DOCUMENT = 12  # texts in a document
 ESCAPES = """() => [...document.querySelectorAll('.answer *')].filter(one => {
-  const isSource = one.matches('a[href^="#source-"]') && document.getElementById(one.getAttribute('href').slice(1));
+  const titles = [...document.querySelectorAll('.source-title')].map(title => title.getAttribute('href'));
+  const isSource = one.matches('a.citation') && titles.includes(one.getAttribute('href'));
   return one.matches('a, img, iframe, object, embed, video, audio, script, style, link, form, input, svg')
     && !isSource && !one.closest('.answer-actions');
 }).map(one => one.outerHTML)"""
@@ -129,8 +130,9 @@ def look(page, url: str) -> None:
 def every_number_leads_to_its_source(page) -> None:
     numbers = page.locator(".answer a.citation").evaluate_all("all => all.map(one => one.getAttribute('href'))")
     assert len(numbers) >= page.locator(".turn").count()
-    there = set(page.locator("[id^=source-]").evaluate_all("all => all.map(one => '#' + one.id)"))
-    assert set(numbers) <= there
+    titles = page.locator(".source-title").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    assert all(re.fullmatch(r"/documents/[0-9a-f-]{36}/\?citation=\d+#passage", number) for number in numbers)
+    assert set(numbers) <= set(titles)
 
 
 def test_the_browser_would_run_and_tell_what_is_not_escaped(page, watch, live_server):

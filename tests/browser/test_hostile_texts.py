@@ -53,6 +53,31 @@ def check(html: str) -> None:
         assert name != "href" or value in ("#source-1", "#source-2")
 
 
+VIEWER = "/documents/7f1b0e9c-5a2d-4c1e-9a57-3f0a4d1c2b3e/"
+
+
+@pytest.mark.parametrize(
+    ("href", "is_kept"),
+    [
+        ("#source-12", True),
+        (f"{VIEWER}?citation=12#passage", True),
+        (f"/under/a/prefix{VIEWER}?citation=12#passage", True),
+        (f"{VIEWER}?start=1&end=20&mark=1-5&mark=7-20#passage", True),
+        (f"{VIEWER}delete", False),
+        (f"{VIEWER}?citation=12", False),
+        (f"{VIEWER}?citation=12&next=//evil.example#passage", False),
+        (f"//evil.example{VIEWER}?citation=12#passage", False),
+        (f"/\\evil.example{VIEWER}?citation=12#passage", False),
+        (f"https://evil.example{VIEWER}?citation=12#passage", False),
+        (f"javascript:{VIEWER}?citation=12#passage", False),
+        ("/account/", False),
+    ],
+)
+def test_the_last_gate_lets_links_through_that_lead_to_passages_alone(href, is_kept):
+    cleaned = clean(f'<a class="citation" href="{href.replace("&", "&amp;")}">1</a>')
+    assert ("href" in cleaned) is is_kept
+
+
 def test_there_are_enough_of_them():
     assert len(set(TEXTS)) >= 250
 

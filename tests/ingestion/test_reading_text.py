@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.clean import clean
-from ingestion.language import language_of
 from ingestion.parsers.decode import decode
 from ingestion.parsers.tables import table_blocks
 from ingestion.parsers.text import paragraphs
+from kb.language import language_of
 
 SIMPLIFIED = "云杉知识库的默认端口是8426，数据每晚两点备份。"
 TRADITIONAL = "雲杉知識庫的預設連接埠是8426，資料每晚兩點備份。"

@@ -1,5 +1,7 @@
 """What people do with answers: ask again, edit, rate, take along, share; and what managers learn of what is missing."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -25,7 +27,7 @@ def data_of_its_own(settings, tmp_path):
 
 def filled(knowledge_base, *texts, title):
     """A document that is found by its words; nobody embeds here."""
-    index = make_index(knowledge_base)
+    index = knowledge_base.indexes.first() or make_index(knowledge_base)
     document = add_document(index, *texts, title=title)
     open_keywords().add([entry_of(index, chunk) for chunk in document.listed])
     return document
@@ -272,6 +274,69 @@ def test_a_gap_is_shown_where_it_was_asked_and_nowhere_else(client, charlie, pol
 # --- taking along and sharing -------------------------------------------------------------
 
 
+def test_sources_of_several_documents_are_listed_by_document(client, bob, talk, policy, handbook):
+    parking = filled(handbook, "Parking is free.", title="Parking rules")
+    message = cited(talk, "And parking?", policy, answer="Trains first [1]. Free [2]. Hotels [3].")
+    for number, chunk in ((2, parking.listed[0]), (3, policy.listed[1])):
+        Citation.objects.create(
+            message=message, number=number, document=chunk.document, chunk=chunk, title=chunk.document.title,
+            text=chunk.text, start=chunk.start, end=chunk.end, page=number, heading_path=["Rules", "Free"],
+        )  # fmt: skip
+    text = client.get(reverse("conversation_export", args=[talk.pk])).content.decode()
+    assert "- Travel policy: [1]; [3] page 3, Rules > Free\n- Parking rules: [2] page 2, Rules > Free\n" in text
+    shown = client.get(talk.get_absolute_url()).content.decode()
+    assert re.findall(r'"cite-title">([^<]*)<', shown) == ["Travel policy", "Parking rules", "Travel policy"]
+
+
+def test_an_extractive_answer_says_which_document_says_what(client, bob, policy, handbook):
+    filled(handbook, "Parking at the office is free.", title="Parking rules")
+    client.force_login(bob)
+    client.post(reverse("ask"), {"question": "What may hotels cost a night, and is parking at the office free?"})
+    answer = Message.objects.get().answer
+    assert "[1]" in answer and "[2]" in answer
+    shown = client.get(Conversation.objects.get().get_absolute_url()).content.decode()
+    assert set(re.findall(r'"cite-title">([^<]*)<', shown)) == {"Travel policy", "Parking rules"}
+
+
+def test_an_answer_that_names_no_source_is_shown_and_says_so(client, bob, talk, policy):
+    message = cited(talk, "And the mayor?", policy, answer="The mayor collects stamps.")
+    Citation.objects.filter(message=message).update(is_cited=False)
+    shown = client.get(reverse("message_turn", args=[message.pk]), headers=HTMX).content.decode()
+    assert "The mayor collects stamps." in shown
+    assert "This answer names no source." in shown
+    assert "The passages that were found" in shown
+    assert "Nothing in your documents answers this" not in shown
+    text = client.get(reverse("conversation_export", args=[talk.pk])).content.decode()
+    assert "The mayor collects stamps.\n\n*This answer names no source.*" in text
+
+
+def test_numbers_that_checking_added_are_told_apart(client, bob, talk, policy):
+    support = {
+        "start": 0,
+        "end": 13,
+        "numbers": [1],
+        "score": 1.0,
+        "supported": True,
+        "elsewhere": [1],
+        "derived": True,
+    }
+    message = cited(talk, "And trains?", policy, answer="So it is. [1]", support=[support])
+    shown = client.get(reverse("message_turn", args=[message.pk]), headers=HTMX).content.decode()
+    assert '<span class="cite-derived" role="note">added by checking:</span>' in shown
+    assert "Numbers in a dashed frame were added by checking" in shown
+    text = client.get(reverse("conversation_export", args=[talk.pk])).content.decode()
+    assert "where these numbers were added by checking: [1]" in text
+
+
+def test_what_says_that_there_is_no_answer_is_a_gap_and_no_other_answer_is(client, bob, talk, policy, gaps):
+    cited(talk, "Who is the mayor?", policy, answer="The documents do not answer this question.", is_answered=False)
+    cited(talk, "Who collects stamps?", policy, answer="The mayor does.")
+    text = client.get(reverse("conversation_export", args=[talk.pk])).content.decode()
+    assert "Nothing in your documents answers this." in text
+    assert "Who is the mayor?" in gaps()
+    assert "Who collects stamps?" not in gaps()
+
+
 def test_a_conversation_is_downloaded_with_its_sources(client, talk):
     response = client.get(reverse("conversation_export", args=[talk.pk]))
     text = response.content.decode()
@@ -306,7 +371,9 @@ def test_a_link_opens_for_those_who_may_read_the_sources_until_it_is_taken_back(
     assert reverse("message_again", args=[first(talk).pk]) not in shown
     assert reverse("message_rate", args=[first(talk).pk]) not in shown
     source = Citation.objects.filter(message=first(talk)).first()
-    assert f"?start={source.start}&amp;end={source.end}#passage" in shown
+    (mark,) = source.marks
+    place = f"?start={source.start}&amp;end={source.end}&amp;mark={mark[0]}-{mark[1]}#passage"
+    assert shown.count(f'href="/documents/{source.document_id}/{place}"') == 2  # of the number, and of the source
     client.force_login(charlie)
     assert client.get(link).status_code == 404
     client.logout()
@@ -330,6 +397,34 @@ def test_what_is_shared_says_nothing_of_documents_that_the_reader_may_not_read(c
     assert "2 questions are not shown" in shown
     for hidden in ("Zebra", "May", "Quagga"):
         assert hidden not in shown.replace("Maybe", "")
+
+
+def test_what_cites_nothing_is_hidden_from_who_may_not_read_all_that_it_may_rest_on(
+    client, alice, charlie, policy, secret
+):
+    talk = Conversation.objects.create(user=charlie, title="?")
+    message = cited(talk, "And the hotel?", policy, answer="It costs 140 EUR [1].\n\nAnd Zebra starts in May.")
+    chunk = secret.listed[0]
+    Citation.objects.create(
+        message=message, number=2, document=secret, chunk=chunk, title="Zebra", text=chunk.text, start=chunk.start,
+        end=chunk.end, is_cited=False,
+    )  # fmt: skip
+    client.force_login(charlie)
+    link = share(client, talk)
+    assert "Zebra starts in May" not in client.get(link).content.decode()  # he may not read the policy
+    client.force_login(alice)
+    shown = client.get(link).content.decode()
+    assert "It costs 140 EUR" in shown
+    assert "Zebra" not in shown
+    assert "A part of this answer is not shown" in shown
+
+
+def test_what_was_searched_for_is_told_to_who_asked_alone(client, alice, bob, talk):
+    Message.objects.filter(pk=first(talk).pk).update(searched="Zebra launch hotel night")
+    assert "searched for “Zebra launch hotel night”" in client.get(talk.get_absolute_url()).content.decode()
+    link = share(client, talk)
+    client.force_login(alice)
+    assert "Zebra" not in client.get(link).content.decode()
 
 
 def test_an_earlier_answer_opens_no_link(client, alice, charlie, policy, secret):

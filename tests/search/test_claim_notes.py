@@ -5,7 +5,7 @@ import re
 import pytest
 from django.template.loader import render_to_string
 
-from search.bear_out import borne_out
+from search.bear_out import held
 from search.models import Citation, Conversation, Message
 from search.passage import Passage
 from search.turns import turn_of
@@ -21,10 +21,10 @@ def shown(handbook, alice):
     passages = [Passage(one.pk, document.pk, handbook.pk, "", one.text, one.start, one.end) for one in document.listed]
 
     def show(answer: str) -> str:
-        supports = [one.as_json() for one in borne_out(answer, passages)]
+        answered = held(answer, passages)
         message = Message.objects.create(
-            conversation=Conversation.objects.create(user=alice), question="?", answer=answer, is_answered=True,
-            support=supports,
+            conversation=Conversation.objects.create(user=alice), question="?", answer=answered.text,
+            is_answered=True, support=[one.as_json() for one in answered.supports],
         )  # fmt: skip
         for number, one in enumerate(document.listed, 1):
             Citation.objects.create(
@@ -52,3 +52,17 @@ def test_a_note_says_what_is_not_borne_out(shown, answer, note):
 def test_a_note_in_a_table_stays_in_its_cell(shown):
     html = shown("| What is paid | How much |\n|---|---|\n| every boat a week | 14 crowns [1] |")
     assert re.search(r'role="note">[^<]*</span></td>', html)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["Dogs are welcome in the office on Fridays.", "| Dogs |\n|---|\n| are welcome in the office on Fridays |"],
+)
+def test_before_a_number_that_checking_added_stands_that_it_did(shown, answer):
+    html = shown(answer)
+    assert re.search(r'role="note">added by checking:</span> <span class="cite"><a class="citation"[^>]*>2<', html)
+    assert html.count('role="note"') == 1
+
+
+def test_nothing_stands_before_a_number_of_the_models(shown):
+    assert "added by checking" not in shown("Dogs are welcome in the office on Fridays [2].")

@@ -44,7 +44,7 @@ def test_bob_reads_his_conversation_with_its_sources(client, bob, talk, policy):
     client.force_login(bob)
     shown = client.get(talk.get_absolute_url()).content.decode()
     citation = Citation.objects.get(number=1)
-    assert f'<a class="citation" href="#source-{citation.pk}"' in shown
+    assert f'<a class="citation" href="/documents/{policy.pk}/?citation={citation.pk}#passage"' in shown
     assert "<mark>Hotels may cost 140 EUR.</mark>" in shown
     assert "found by meaning #2, by words #1" in shown
     assert "1 more passage was found" in shown

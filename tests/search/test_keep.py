@@ -72,18 +72,52 @@ def test_what_supports_its_sentences_is_kept_afterwards(message, monkeypatch):
     check(message.pk)
     message.refresh_from_db()
     assert (message.awaits_check, [one["numbers"] for one in message.support]) == (False, [[3], [1]])
-    monkeypatch.setattr("search.answering.check.borne_out", lambda *asked: pytest.fail("It was checked before."))
+    monkeypatch.setattr("search.answering.check.held", lambda *asked: pytest.fail("It was checked before."))
     check(message.pk)
 
 
 def test_a_check_that_fails_leaves_the_answer_as_it_is(message, monkeypatch, caplog):
     keep(message.pk, "Every month [3].", DONE)
-    monkeypatch.setattr("search.answering.check.borne_out", lambda *asked: 1 / 0)
+    monkeypatch.setattr("search.answering.check.held", lambda *asked: 1 / 0)
     check(message.pk)
     message.refresh_from_db()
     assert (message.state, message.answer) == (State.DONE, "Every month [3].")
     assert (message.awaits_check, message.support) == (False, [])
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_cites_nothing_is_an_answer_and_gets_the_number_of_the_passage_that_has_it(message):
+    keep(message.pk, "The kettle is descaled every month.\n\nThe mayor collects old stamps in the evening.", DONE)
+    check(message.pk)
+    message.refresh_from_db()
+    assert message.answer == "The kettle is descaled every month. [3]\n\nThe mayor collects old stamps in the evening."
+    assert message.is_answered
+    assert [(one["numbers"], one["derived"]) for one in message.support] == [([3], True), ([], False)]
+    assert cited(message) == {1: False, 2: False, 3: True}
+
+
+def test_what_no_passage_has_is_an_answer_all_the_same(message):
+    keep(message.pk, "The mayor collects old stamps in the evening.", DONE)
+    check(message.pk)
+    message.refresh_from_db()
+    assert (message.is_answered, cited(message)) == (True, {1: False, 2: False, 3: False})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The documents do not answer this question.",
+        "根据提供的文档，无法回答这个问题。",
+        "The passages do not mention the kettle [1][2].",
+    ],
+)
+def test_an_answer_that_says_that_there_is_none_answers_nothing(message, text):
+    keep(message.pk, text, DONE)
+    check(message.pk)
+    message.refresh_from_db()
+    assert (message.state, message.answer, message.is_answered) == (State.DONE, text, False)
+    assert cited(message) == {1: False, 2: False, 3: False}
 
 
 def test_what_is_written_so_far_is_kept_and_says_that_somebody_writes(message):

@@ -2,12 +2,14 @@
 
 import re
 from html import unescape
+from uuid import UUID
 
 import pytest
 from django.utils.safestring import mark_safe
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb.models import Document
 from search.formula import LONGEST, mathml
 from search.markdown import html_of
 from search.models import Citation
@@ -89,6 +91,55 @@ def test_a_table_scrolls_by_itself_and_keeps_its_alignment():
 def test_a_number_leads_to_its_source_and_no_other_leads_anywhere(markdown, cited):
     assert numbers(markdown) == cited
     assert html_of(markdown, SOURCES).count("href=") == len(cited)
+
+
+def source(number: int, paper: int, **more) -> Citation:
+    """Of a document that nobody saved; two of the same `paper` are of one."""
+    document = Document(pk=UUID(int=paper), title=f"Paper {paper}", name=f"paper-{paper}.txt")
+    values = {"title": document.title, "text": "Text.", "start": 40, "end": 45, "marks": [[40, 42], [43, 45]], **more}
+    return Citation(pk=70 + number, number=number, document=document, **values)
+
+
+PAPERS = {1: source(1, 1), 2: source(2, 1), 3: source(3, 2)}
+
+
+def links(markdown, **how) -> list[str]:
+    return [
+        unescape(each) for each in re.findall(r'<a class="citation" href="([^"]*)"', html_of(markdown, PAPERS, **how))
+    ]
+
+
+def named(markdown, citations=PAPERS, **how) -> list[str]:
+    """The numbers with the names beside them."""
+    found = re.findall(r'<a class="citation"[^>]*>(.*?)</a>', html_of(markdown, citations, **how))
+    return [words(each.replace("<span", " <span")) for each in found]
+
+
+def test_a_number_opens_the_document_at_its_passage():
+    place = f"/documents/{UUID(int=2)}/"
+    assert links("So [3].") == [f"{place}?citation=73#passage"]
+    assert links("So [3].", is_own=False) == [f"{place}?start=40&end=45&mark=40-42&mark=43-45#passage"]
+
+
+def test_where_several_documents_are_cited_a_number_says_which_as_it_changes():
+    assert named("One [1]. Two [2].\n\n- Three [3]\n- Four [1, 3]") == [
+        "1 Paper 1",
+        "2",
+        "3 Paper 2",
+        "1 Paper 1",
+        "3 Paper 2",
+    ]
+    assert named("One [1]. Two [2].") == ["1", "2"]
+
+
+def test_of_an_answer_that_streams_each_block_goes_on_from_the_one_before():
+    assert named("Two [2].", before="One [1].") == ["2"]
+    assert named("Three [3].", before="One [1].") == ["3 Paper 2"]
+
+
+def test_documents_of_the_same_title_are_told_apart_by_their_files():
+    same = {n: source(n, n, title="Rules") for n in (1, 2)}
+    assert named("One [1]. Two [2].", same) == ["1 paper-1.txt", "2 paper-2.txt"]
 
 
 def test_the_card_of_a_number_shows_hostile_titles_and_texts_as_text():

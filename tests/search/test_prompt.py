@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb.language import LANGUAGES, language_of_question
+from search.abstain import abstains
 from search.chat.prompt import language_of, pack, quote, rewriting, tokens_in
 from search.passage import Passage
 
@@ -81,11 +83,28 @@ def test_the_teams_own_instructions_come_after_the_rules():
 @pytest.mark.parametrize(
     ("question", "language"),
     [("Wie oft?", "the language of the question"), ("多久除垢一次？", "Chinese"), ("どのくらいですか", "Japanese"),
-     ("얼마나 자주 합니까", "Korean")],
+     ("얼마나 자주 합니까", "Korean"), ("How often is it descaled?", "English"),
+     ("Wie oft wird er entkalkt?", "German (Deutsch)")],
 )  # fmt: skip
 def test_the_answer_follows_the_questions_language(question, language):
     assert language in language_of(question)
-    assert language in pack(question, [], budget=3000).turns[0]["content"]
+    assert f"Answer in {language}" in pack(question, [], budget=3000).turns[0]["content"]
+
+
+@pytest.mark.parametrize(
+    "question", ["How often is it descaled?", "Wie oft wird er entkalkt?", "多久除垢一次？", "Wie oft?"]
+)
+def test_a_model_is_told_how_to_say_that_there_is_no_answer(question):
+    rules = pack(question, [], budget=3000).turns[0]["content"]
+    said = re.search("write this sentence and nothing else: (.*)", rules)[1]
+    assert abstains(said)
+    assert language_of_question(said) in (language_of_question(question), "en", "")
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_language_that_is_told_has_a_name(language, monkeypatch):
+    monkeypatch.setattr("search.chat.prompt.language_of_question", lambda question: language)
+    assert len(language_of("?")) > 3
 
 
 def test_a_follow_up_is_rewritten_with_the_latest_exchanges():

@@ -167,6 +167,32 @@ async def test_a_fault_in_the_middle_is_told_with_its_kind(writer, runs, kept):
 
 
 @in_a_loop
+async def test_thinking_is_not_shown_and_is_no_answer_by_itself(writer, runs, kept):
+    run = runs.start("a", REQUEST, 1)
+    writer.write("<thi", "nk>The kettle [1]", " ...</think>", "\n\nMonthly [1].")
+    writer.end()
+    assert await read(run) == "Monthly [1]."
+    alone = runs.start("b", REQUEST, 1)
+    writer.write("<think>", "It never ends.")
+    writer.end()
+    assert await read(alone) == ""
+    await asyncio.gather(run.task, alone.task)
+    assert (alone.ending.state, alone.ending.error) == ("failed", "The language model wrote nothing.")
+    assert sorted(kept) == [("a", "Monthly [1].", "done"), ("b", "", "failed")]
+
+
+@in_a_loop
+async def test_what_turns_out_late_to_be_thinking_is_not_kept(writer, runs, kept):
+    run = runs.start("a", REQUEST, 1)
+    writer.write("Let me see.", "</think>", "Monthly [1].")
+    writer.end()
+    whole = await read(run)
+    await run.task
+    assert whole[run.ending.begins :] == run.text == "Monthly [1]."
+    assert kept == [("a", "Monthly [1].", "done")]
+
+
+@in_a_loop
 async def test_a_fault_of_our_own_ends_it_as_well(writer, runs, kept):
     run = runs.start("a", REQUEST, 1)
     writer.pieces.put_nowait(ZeroDivisionError("secret detail"))

@@ -72,6 +72,22 @@ def test_what_the_passages_say_where_the_model_fails_is_not_said_to_be_the_model
     assert "own sentences" in said["notes"][-1]
 
 
+@pytest.mark.parametrize(
+    ("written", "answered", "cited"),
+    [
+        ("The kettle is descaled monthly with vinegar.", True, True),
+        ("The mayor collects old stamps.", True, False),
+        ("The documents do not answer this question.", False, False),
+    ],
+)
+def test_ask_tells_an_answer_without_numbers_from_none(call, bob, rules, server, settings, written, answered, cited):
+    settings.KB_CHAT_SECONDS, server.habits.pieces = 2, (written,)
+    ChatModel.objects.create(name="Plain", url=server.url, model="plain-model", is_default=True)
+    said = call(bob, "ask", {"question": "How often is the kettle descaled with vinegar?"}).structured_content
+    assert said["answer"].startswith(written)
+    assert (said["answered"], any(one["is_cited"] for one in said["citations"])) == (answered, cited)
+
+
 def test_ask_says_so_where_nothing_answers(call, bob, rules):
     said = call(bob, "ask", {"question": "Who won the regatta of Valparaíso?"}).structured_content
     assert not said["answered"]

@@ -91,6 +91,46 @@ def test_numbers_that_cite_nothing_do_not_come_out(client, model, server):
     assert ask(client).choices[0].message.content == "Monthly [1]."
 
 
+def test_without_numbers_it_is_an_answer_and_the_passage_that_has_it_is_cited(client, model, server):
+    server.habits.pieces = ("The kettle is descaled", " monthly with vinegar.")
+    message = ask(client).choices[0].message
+    assert message.content == "The kettle is descaled monthly with vinegar. [1]"
+    assert message.answered and message.citations[0]["is_cited"]
+    text, last, _chunks = read(ask(client, stream=True))
+    assert text == "The kettle is descaled monthly with vinegar."
+    assert last.delta.answered and last.delta.citations[0]["is_cited"]
+
+
+def test_an_answer_that_nothing_bears_out_is_one_without_citations(client, model, server):
+    server.habits.pieces = ("The mayor collects old stamps.",)
+    message = ask(client).choices[0].message
+    assert (message.content, message.answered) == ("The mayor collects old stamps.", True)
+    assert not any(one["is_cited"] for one in message.citations)
+
+
+@pytest.mark.parametrize("said", ["The documents do not answer this question.", "The passages do not say so [1]."])
+def test_a_model_that_says_that_there_is_no_answer_has_not_answered(client, model, server, said):
+    server.habits.pieces = (said,)
+    message = ask(client).choices[0].message
+    assert (message.content, message.answered) == (said, False)
+    assert not any(one["is_cited"] for one in message.citations)
+    assert read(ask(client, stream=True))[1].delta.answered is False
+
+
+def test_thinking_does_not_come_out(client, model, server):
+    server.habits.pieces = ("<thi", "nk>The kettle [1]?</th", "ink>\n\n", "Monthly [Passage 1].")
+    assert read(ask(client, stream=True))[0] == "Monthly [1]."
+    server.habits.pieces = ("The kettle [1]?\n</think>\n", "Monthly [1].")
+    assert ask(client).choices[0].message.content == "Monthly [1]."
+
+
+def test_a_model_that_only_thinks_is_replaced_by_the_passages_own_sentences(client, model, server):
+    server.habits.pieces = ("<think>", "It never ends.")
+    message = ask(client).choices[0].message
+    assert "The language model wrote nothing." in message.content
+    assert "descaled monthly with vinegar" in message.content and message.answered
+
+
 @pytest.mark.parametrize("streams", [True, False])
 @pytest.mark.parametrize("fault", ["cut", "garbage", "error", "hangs", "silent", "html"])
 def test_where_the_model_fails_the_passages_own_sentences_follow(client, model, server, fault, streams):
@@ -164,6 +204,7 @@ def test_a_database_connection_is_let_go_before_the_passages_answer_instead(rule
 def test_what_nothing_answers_is_said_and_no_model_is_asked(client, model, server):
     answer = ask(client, messages=[{"role": "user", "content": "What is the capital of Mongolia?"}])
     assert answer.choices[0].message.content.startswith(NOTHING)
+    assert answer.choices[0].message.answered is False
     assert not any(one["is_cited"] for one in answer.choices[0].message.citations)
     assert not server.asked
 
