@@ -124,7 +124,7 @@ def _events(
 
 
 def _beside(request: Request, end: Written) -> dict[str, Any]:
-    """What OpenAI's form does not have: whether it is an answer, its sources, sentences about it, what comes closest."""
+    """What OpenAI's form does not have: whether it is an answer, sources, sentences about it, what comes closest."""
     return {
         "answered": end.answered,
         "citations": [_citation(request, one) for one in end.sources],
