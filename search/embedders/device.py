@@ -1,6 +1,7 @@
 """What embeds, the GPU or the CPU, and how many tokens go through it at once."""
 
 import os
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from search.embedders import EmbeddingSettings
@@ -39,6 +40,7 @@ def gpu_batch_tokens(free_bytes: int, hidden: int, intermediate: int) -> int:
     return max(GPU_FEWEST, min(GPU_BATCH_TOKENS, free_bytes // 2 // bytes_a_token))
 
 
+@cache
 def _has_cuda() -> bool:
     """A PyTorch that was built without CUDA need not be imported (it takes seconds) to know."""
     try:
