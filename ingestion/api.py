@@ -17,9 +17,17 @@ from kb.api_errors import ApiError, ErrorOut
 from kb.files import path_of
 from kb.models import Document, KnowledgeBase, Section, User
 from kb.request import Request
-from search.organised import accepted_tags, with_marks, with_tag
+from search.models import Resemblance
+from search.organised import accepted_tags, pair_of, with_marks, with_tag
 
 router = Router(tags=["Documents"])
+
+
+class LooksLikeOut(Schema):
+    document: UUID = Field(description="An earlier document.")
+    title: str
+    version: int = Field(description="Which version of it this one would be.")
+    shared: float = Field(description="How much of both together they share, 0 to 1.")
 
 
 class DocumentOut(Schema):
@@ -43,6 +51,7 @@ class DocumentOut(Schema):
     created_at: datetime
     ready_at: datetime | None
     superseded_by: UUID | None = Field(description="The newest version of this document, where there is a newer one.")
+    looks_like: LooksLikeOut | None = Field(description="What it seems to be a version of; nobody has decided yet.")
     tags: list[str] = Field(description="Those that people have accepted.")
 
     @staticmethod
@@ -52,6 +61,14 @@ class DocumentOut(Schema):
     @staticmethod
     def resolve_superseded_by(document: Document) -> UUID | None:
         return document.superseded_by_id
+
+    @staticmethod
+    def resolve_looks_like(document: Document) -> dict | None:
+        pair = pair_of(document, Resemblance.State.SUGGESTED)
+        if pair is None:
+            return None
+        earlier = {"document": pair.earlier_id, "title": pair.earlier.title}
+        return {**earlier, "version": pair.number, "shared": pair.shared}
 
     @staticmethod
     def resolve_tags(document: Document) -> list[str]:

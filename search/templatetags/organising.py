@@ -6,6 +6,7 @@ from django.utils.translation import ngettext
 
 from kb.models import Document
 from search.models import Resemblance
+from search.organised import pair_of
 
 register = template.Library()
 THE_SAME = 0.995
@@ -19,11 +20,26 @@ def told_from(document: Document, other: Document) -> str:
 
 
 @register.filter
+def pair(document: Document, state: str) -> Resemblance | None:
+    """The first of its pairs in this state about which nobody has decided."""
+    return pair_of(document, state)
+
+
+@register.filter
 def resemblance_words(pair: Resemblance) -> str:
-    """What the later document looks like beside the earlier one, whose name follows."""
+    """What the later document looks like beside the earlier one, whose name follows; which version, where it is not
+    the second."""
     if pair.shared >= THE_SAME and pair.later.media_type != pair.earlier.media_type:
         return _("Says in another format the same as")
+    if pair.number > 2:
+        return _("Looks like version %(n)d of") % {"n": pair.number}
     return _("Looks like a new version of")
+
+
+@register.filter
+def taken_words(number: int) -> str:
+    """What a document was taken for, beside the earlier one whose name follows: the version of this number."""
+    return _("Taken for version %(n)d of") % {"n": number} if number > 2 else _("Taken for a new version of")
 
 
 @register.filter

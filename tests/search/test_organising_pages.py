@@ -4,11 +4,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from kb.models import Document, Membership, Role
 from search import organising_jobs
 from search.families import confirm
 from search.models import DocumentTag, OrganisingJob, Resemblance, Tag, Topic, TopicDocument
+from search.organised import marks_of, with_marks
 from tests.search.papers import paper
 
 ACCEPTED, REFUSED, SUGGESTED = DocumentTag.State.ACCEPTED, DocumentTag.State.REFUSED, DocumentTag.State.SUGGESTED
@@ -168,6 +170,66 @@ def test_an_editor_says_what_is_a_new_version(client, alice, handbook, pair):
     assert "superseded by “Policy”" in shown(client, alice, "knowledge_base", handbook.pk)
     assert "There is a newer version:" in shown(client, alice, "document", pair.earlier_id)
     assert "Version 2 of 2" in shown(client, alice, "document", pair.later_id)
+
+
+@pytest.fixture
+def third(handbook, pair):
+    """A document that looks like the second of two versions."""
+    confirm(pair)
+    document = paper(handbook, "newest.docx", "text", title="Rules")
+    return Resemblance.objects.create(later=document, earlier=pair.later, shared=0.9, contained=0.95)
+
+
+def test_a_third_version_is_called_so(client, alice, handbook, third):
+    for page in (
+        shown(client, alice, "document", third.later_id), shown(client, alice, "knowledge_base", handbook.pk),
+    ):  # fmt: skip
+        assert "Looks like version 3 of" in page
+        assert "Looks like a new version of" not in page
+    sent(client, alice, "document_version", third.later_id, pair=third.pk, answer="version")
+    assert "Version 3 of 3" in shown(client, alice, "document", third.later_id)
+
+
+def test_the_number_counts_living_versions_of_both_sides(client, alice, handbook, pair, third):
+    first = paper(handbook, "draft.docx", "text", title="Draft")
+    confirm(Resemblance.objects.create(later=third.later, earlier=first, shared=0.5))  # it has an older one itself
+    assert "Looks like version 4 of" in shown(client, alice, "document", third.later_id)
+    Document.objects.filter(pk=pair.earlier_id).update(deleted_at=timezone.now())
+    assert "Looks like version 3 of" in shown(client, alice, "document", third.later_id)
+
+
+def test_a_text_that_is_most_like_an_older_version_is_the_next_one_all_the_same(client, alice, pair, third):
+    Resemblance.objects.filter(pk=third.pk).update(earlier=pair.earlier)
+    assert "Looks like version 3 of" in shown(client, alice, "document", third.later_id)
+
+
+def test_what_is_in_the_family_already_is_not_asked_about(client, alice, pair, third):
+    confirm(third)
+    Resemblance.objects.create(later=third.later, earlier=pair.earlier, shared=0.9)
+    assert "Looks like" not in shown(client, alice, "document", third.later_id)
+
+
+def test_the_list_says_what_a_document_was_taken_for(client, bob, handbook, third):
+    confirm(third)
+    Resemblance.objects.filter(pk=third.pk).update(decided_by_person=False)
+    page = shown(client, bob, "knowledge_base", handbook.pk)
+    assert page.count("Taken for version 3 of") == 1
+    assert "Taken for version 3 of" in shown(client, bob, "document", third.later_id)
+
+
+def test_a_row_is_shown_anew_when_its_number_changes(handbook, pair, third):
+    row = lambda: with_marks(Document.objects.all()).get(pk=third.later_id)  # noqa: E731
+    before = marks_of(row())
+    assert before == marks_of(row())
+    Document.objects.filter(pk=pair.earlier_id).update(deleted_at=timezone.now())
+    assert marks_of(row()) != before
+
+
+def test_the_api_says_what_a_document_looks_like(alice, handbook, third):
+    said = asked(alice, "get", f"documents/{third.later_id}").json()["looks_like"]
+    assert said == {"document": str(third.earlier_id), "title": "Policy", "version": 3, "shared": 0.9}
+    listed = asked(alice, "get", f"knowledge-bases/{handbook.pk}/documents").json()["documents"]
+    assert [one["looks_like"] and one["looks_like"]["version"] for one in listed] == [3, None, None]
 
 
 def test_what_was_taken_for_a_version_can_be_undone(client, alice, handbook, pair):
