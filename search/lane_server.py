@@ -10,7 +10,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,9 +22,10 @@ from django.conf import settings
 from django.db import connections
 
 from search.embedders import EmbeddingError
-from search.embedders.loaded import loaded, loaded_soon
+from search.embedders.loaded import loaded
 from search.generations import serving_presets
 from search.lane import socket_path
+from search.lane_models import Lane
 from search.lane_turns import NobodyWaits, Turns
 from search.models import Preset
 from search.rerankers import RerankError
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 MAX_TEXTS = 64  # as many as search.embedders.server sends at once
 MAX_BYTES = 1024 * 1024
 IDLE_SECONDS = 120  # a connection that is kept open and says nothing
-READ_AGAIN = 5.0  # seconds after which a preset is read anew
 
 Embed = Callable[[str, list[str]], np.ndarray]  # model, texts -> (n, dimension) of length 1; raises EmbeddingError
 
@@ -252,39 +251,6 @@ def start() -> None:
     _started.append(serve(lane.embed, address, is_ready=_ready.is_set, count=lane.count))
     _in_background(_load_serving)
     log.info("Questions are embedded at %s", address)
-
-
-class Lane:
-    """Embeds with the models that this process has loaded, and loads the others meanwhile."""
-
-    def __init__(self) -> None:
-        self._read: dict[str, tuple[float, Preset]] = {}
-
-    def embed(self, fingerprint: str, texts: list[str]) -> np.ndarray:
-        """(n, dimension) vectors. Raises EmbeddingError, which passes, while the model is being loaded."""
-        return loaded_soon(self._preset(fingerprint)).embed_raw(texts)
-
-    def count(self, fingerprint: str, texts: list[str]) -> int:
-        """The tokens that were read of texts that it has just embedded."""
-        return sum(loaded_soon(self._preset(fingerprint)).count_tokens(texts))
-
-    def _preset(self, fingerprint: str) -> Preset:
-        """As it was some seconds ago at the most: its backend and its batches may be changed while it is in use."""
-        read_at, preset = self._read.get(fingerprint, (0.0, None))
-        if preset is None or time.monotonic() - read_at > READ_AGAIN:
-            preset = _stored(fingerprint)
-            self._read[fingerprint] = (time.monotonic(), preset)
-        return preset
-
-
-def _stored(fingerprint: str) -> Preset:
-    try:
-        preset = Preset.objects.filter(fingerprint=fingerprint, engine=Preset.Engine.LOCAL).first()
-    finally:
-        connections.close_all()  # this thread may never come back
-    if preset is None:
-        raise EmbeddingError("The embed worker knows no such embedding preset.", permanent=True)
-    return preset
 
 
 def _in_background(work: Callable[..., Any], *args: Any) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -26,7 +27,7 @@ from tests.integration.lectern import ROOT, free_port, until
 START, END = 120, 30  # seconds, on a busy machine
 
 
-class Service:
+class Service(ABC):
     """A child process that works in a data folder."""
 
     name: str
@@ -35,11 +36,11 @@ class Service:
         self.data, self.environment = data, environment
         self.process: subprocess.Popen | None = None
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self) -> list[str]: ...
 
-    def answers(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def answers(self) -> bool: ...
 
     def start(self) -> None:
         with (self.data / f"{self.name}.log").open("ab") as log:

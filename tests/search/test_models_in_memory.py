@@ -3,7 +3,7 @@
 import pytest
 
 from kb.models import KnowledgeBase
-from search import lane_server
+from search import lane_models, lane_server
 from search.embedders import loaded as embedders
 from search.generations import serving_presets, used_presets
 from search.models import Index, Preset
@@ -119,11 +119,11 @@ def test_another_backend_or_reach_is_another_model(opened):
 @pytest.mark.django_db(transaction=True)
 def test_the_query_lane_sees_what_was_changed_of_a_preset(opened, monkeypatch):
     preset, now = make_preset(8), [1000.0]
-    monkeypatch.setattr("search.lane_server.time.monotonic", lambda: now[0])
-    lane = lane_server.Lane()
+    monkeypatch.setattr("search.lane_models.time.monotonic", lambda: now[0])
+    lane = lane_models.Lane()
     assert lane._preset(preset.fingerprint).backend == "auto"
     Preset.objects.update(backend="torch")
-    now[0] += lane_server.READ_AGAIN - 1
+    now[0] += lane_models.READ_AGAIN - 1
     assert lane._preset(preset.fingerprint).backend == "auto"  # a question costs no look into the database
     now[0] += 2
     assert lane._preset(preset.fingerprint).backend == "torch"
