@@ -9,11 +9,12 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from ingestion import embed, purge, reconcile
+from ingestion import build, embed, purge, reconcile
 from ingestion.work import embed as embed_batch
 from kb.models import ApiKey, Chunk, Chunking
 from search import evaluate
 from search import evaluation_jobs as jobs
+from search.embedders import EmbeddingError
 from search.generations import serving_index
 from search.lengths import LengthsError, building, compare_lengths, numbers_in, plan, retire_trials, use_length
 from search.models import EvaluationRun, Index, IndexedDocument, SearchSettings, Vector
@@ -142,8 +143,6 @@ def test_a_generation_and_documents_come_first(handbook, shelf, embedder):
     begin(handbook)
     ask_for(handbook, preset=preset("other"))
     order = []
-    from ingestion import build
-
     real = build._step
 
     def noted(index, stopping):
@@ -233,18 +232,17 @@ def test_what_comes_before_is_in_the_end_that_is_told(handbook, shelf):
     assert left[1] == pytest.approx((first.tokens_at_first + second.tokens_at_first) / 10)
 
 
-def test_a_document_that_the_model_refuses_does_not_hold_a_comparison_up(handbook, shelf, embedder, monkeypatch):
-    from search.embedders import EmbeddingError
+def test_a_document_that_the_model_refuses_does_not_hold_a_comparison_up(handbook, shelf, monkeypatch):
+    plain = build.embed_apart
 
-    plain = embedder.embed_documents
-
-    def picky(texts):
-        if any("entry 2-1 " in text for text in texts):
-            raise EmbeddingError("The model refuses this text.", permanent=True)
-        return plain(texts)
+    def picky(preset, batch):
+        refused = set(Chunk.objects.filter(text__contains="entry 2-1 ").values_list("pk", flat=True))
+        plain(preset, [one for one in batch if one.chunk_id not in refused])
+        error = EmbeddingError("The model refuses this text.", permanent=True)
+        return [(one, error) for one in batch if one.chunk_id in refused]
 
     run = begin(handbook, 64)
-    monkeypatch.setattr(embedder, "embed_documents", picky)
+    monkeypatch.setattr(build, "embed_apart", picky)
     assert measured(run).state == "done"
     assert IndexedDocument.objects.filter(index__state=State.TRIAL).count() == 3
 
