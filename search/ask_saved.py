@@ -15,7 +15,7 @@ from search.measures import DEPTH, Judged, means, measure, percentiles
 from search.models import EvaluationRun, IndexedDocument, Question, QuestionSet
 from search.relevance import Target, ranks_of, targets_of
 from search.rerank import RERANK_AWAY
-from search.retrieve import EMBEDDING_AWAY, KEYWORDS_AWAY, WORDS_LACKING, Retrieval, retrieve
+from search.retrieve import EMBEDDING_AWAY, KEYWORDS_AWAY, TOO_MANY, WORDS_LACKING, Retrieval, retrieve
 from search.tuning import Tuning, tuning_from
 
 ROUND = 60.0  # seconds of work before others get their turn with the worker
@@ -119,7 +119,8 @@ def _retrieved(run: EvaluationRun, question: str, mode: str, tuning: Tuning) -> 
     retrieval = retrieve(
         question, knowledge_bases=[run.knowledge_base], mode=mode, limit=DEPTH, tuning=tuning, indexes=[run.index]
     )
-    away = tuple(str(note) for note in (*EMBEDDING_AWAY.values(), *KEYWORDS_AWAY.values(), *WORDS_LACKING.values()))
+    lacking = (EMBEDDING_AWAY, TOO_MANY, KEYWORDS_AWAY, WORDS_LACKING)
+    away = tuple(str(note) for notes in lacking for note in notes.values())
     away += (str(RERANK_AWAY).partition("%(")[0],)  # a reason follows
     if missing := [note for note in retrieval.notes if note.startswith(away)]:
         raise EvaluationError(" ".join(missing), retry=True)
