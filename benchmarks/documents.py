@@ -63,7 +63,7 @@ def _ask(text: str, knowledge_base) -> Asked:
     from search.tuning import Tuning
 
     index = serving_index(knowledge_base)
-    near = [one.chunk_id for one in nearest_chunks(text, [index], CANDIDATES)]
+    near = [one.chunk_id for one in nearest_chunks(text, [index], CANDIDATES).neighbours]
     words = [hit.chunk_id for hit in open_keywords().best(text, indexes=[index.pk], limit=CANDIDATES)]
     of = dict(Chunk.objects.filter(pk__in={*near, *words}).values_list("pk", "document_id"))
     meaning = Tuning().vector_weight * coverage(index.preset, text) ** COVERAGE_POWER

@@ -53,7 +53,7 @@ def _ask(questions: QuestionSet) -> Iterator[Asked]:
         pk: name + folder for pk, name, folder in named.values_list("pk", "document__name", "document__folder")
     }
     for key, text in questions.questions.items():
-        near = nearest_chunks(text, [index], DEPTH)
+        near = nearest_chunks(text, [index], DEPTH).neighbours
         hits = open_keywords().best(text, indexes=[index.pk], limit=DEPTH)
         yield Asked(
             text, questions.relevant[key], coverage(index.preset, text),

@@ -171,6 +171,8 @@ KB_DEVICE = env("KB_DEVICE")  # empty: cuda where there is one, else cpu
 KB_CONVERT_AFTER = env_int("KB_CONVERT_AFTER", 60, minimum=0)  # seconds until a CPU's model is put on OpenVINO
 KB_BATCH_TOKENS = env_int("KB_BATCH_TOKENS", 0, minimum=0)  # 0: 2,048 on a CPU, 65,536 on a GPU
 KB_VECTOR_STORE = env_choice("KB_VECTOR_STORE", ("chroma", "faiss", "milvus", "exact"), "chroma")
+KB_EXACT_MEMORY_MB = env_int("KB_EXACT_MEMORY_MB", 256, minimum=0)  # of each process, where all vectors are compared
+KB_EXACT_SECONDS = env_int("KB_EXACT_SECONDS", 5, minimum=1)
 KB_KEEP_PREVIOUS_DAYS = env_int("KB_KEEP_PREVIOUS_DAYS", 14, minimum=0)
 KB_KEYWORD_INDEX = env_choice("KB_KEYWORD_INDEX", ("tantivy", "milvus"), "tantivy")
 KB_RERANK_SECONDS = env_int("KB_RERANK_SECONDS", 5, minimum=1)

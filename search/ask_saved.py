@@ -20,7 +20,7 @@ from search.models import EvaluationRun, Index, IndexedDocument, Question, Quest
 from search.passage import Passage
 from search.relevance import Target, ranks_of, targets_of
 from search.rerank import RERANK_AWAY
-from search.retrieve import EMBEDDING_AWAY, KEYWORDS_AWAY, WORDS_LACKING, Retrieval, retrieve
+from search.retrieve import EMBEDDING_AWAY, KEYWORDS_AWAY, TOO_MANY, WORDS_LACKING, Retrieval, retrieve
 from search.signs import JUDGED
 from search.tuning import Tuning, tuning_from
 
@@ -176,7 +176,8 @@ def retrieved(run: EvaluationRun, question: str, mode: str, tuning: Tuning, inde
     retrieval = retrieve(
         question, knowledge_bases=[run.knowledge_base], mode=mode, limit=DEPTH, tuning=tuning, indexes=[index]
     )
-    away = tuple(str(note) for note in (*EMBEDDING_AWAY.values(), *KEYWORDS_AWAY.values(), *WORDS_LACKING.values()))
+    lacking = (EMBEDDING_AWAY, TOO_MANY, KEYWORDS_AWAY, WORDS_LACKING)
+    away = tuple(str(note) for notes in lacking for note in notes.values())
     away += (str(RERANK_AWAY).partition("%(")[0],)  # a reason follows
     if missing := [note for note in retrieval.notes if note.startswith(away)]:
         raise EvaluationError(" ".join(missing), retry=True)

@@ -37,6 +37,10 @@ EMBEDDING_AWAY = {
     "hybrid": _("The embedding model does not answer just now, so only words were compared."),
     "vector": _("The embedding model does not answer just now, so nothing can be found by meaning."),
 }
+TOO_MANY = {
+    "hybrid": _("There are too many passages to compare all of them by meaning just now, so some only by their words."),
+    "vector": _("There are too many passages to compare all of them by meaning just now, so some were left out."),
+}
 KEYWORDS_AWAY = {
     "hybrid": _("The keyword index does not answer just now, so only meanings were compared."),
     "keyword": _("The keyword index does not answer just now, so nothing can be found by words."),
@@ -154,11 +158,14 @@ class _Search:
         with self._timed("vector"):
             try:
                 rescored = [one.pk for one in self.indexes if self.tunings[one.knowledge_base_id].rescore]
-                return nearest_chunks(self.question, self.indexes, depth, rescored=rescored)
+                near = nearest_chunks(self.question, self.indexes, depth, rescored=rescored)
             except EmbeddingError:
                 log.exception("The question could not be embedded.")
                 self.notes.append(str(EMBEDDING_AWAY[self.mode]))
                 return []
+        if near.left_out:
+            self.notes.append(str(TOO_MANY[self.mode]))
+        return near.neighbours
 
     def _hits(self, depth: int) -> list[Hit]:
         if self.mode == "vector":

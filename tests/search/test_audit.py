@@ -1,13 +1,15 @@
 """Whatever is lost from the derived indexes comes back from the database, and nothing is embedded for it."""
 
 import shutil
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
 from kb.models import Chunk, KnowledgeBase
 from search import audit
 from search.keywords import KeywordError, open_keywords
-from search.models import Index
+from search.models import Index, Installation
 from search.place import place, take_out
 from search.retrieve import WORDS_LACKING, retrieve
 from search.stores import open_store
@@ -101,6 +103,15 @@ def test_while_words_are_added_again_it_is_said(index, settings, monkeypatch):
     audit.mend_indexes()
     assert retrieve("apple", **asked).notes == ()
     assert open_keywords().count(index.pk) == 24
+
+
+def test_an_upgrade_has_the_words_of_all_used_indexes_put_in_again_and_names_the_installation(index):
+    retired = make_index(KnowledgeBase.objects.create(name="Other"))
+    Index.objects.filter(pk=retired.pk).update(state=Index.State.RETIRED)
+    Installation.objects.all().delete()
+    import_module("search.migrations.0013_words_ready_and_installation").begin(apps, None)
+    assert dict(Index.objects.values_list("pk", "words_ready")) == {index.pk: False, retired.pk: True}
+    assert len(Installation.objects.get(pk=1).name) == 10
 
 
 def test_words_that_cannot_be_added_now_are_added_later_and_others_are_not_held_up(index, monkeypatch):

@@ -81,7 +81,7 @@ def test_a_search_names_its_knowledge_base(worker, preset, handbook, settings):
     settings.KB_VECTOR_STORE = "exact"
     index = make_index(handbook, preset=preset)
     add_document(index, "The guest pays.", vectors=[WordsEmbedder(None).embed_query("The guest pays.")])
-    assert nearest_chunks("who pays?", [index], 3)
+    assert nearest_chunks("who pays?", [index], 3).neighbours
     documents_about("and who else?", [index], 3)
     assert [row.knowledge_base for row in kept()] == [handbook, handbook]
 

@@ -110,9 +110,9 @@ def test_the_command_starts_the_server_that_it_copies_into(index, settings, tmp_
 
 
 def test_without_a_move_the_new_store_fills_itself_and_search_is_exact_meanwhile(index, settings):
-    before = [one.chunk_id for one in nearest_chunks("fruit", [index], 5)]
+    before = [one.chunk_id for one in nearest_chunks("fruit", [index], 5).neighbours]
     settings.KB_VECTOR_STORE = "faiss"
-    assert [one.chunk_id for one in nearest_chunks("fruit", [index], 5)] == before
+    assert [one.chunk_id for one in nearest_chunks("fruit", [index], 5).neighbours] == before
     audit.mend_indexes()
     index.refresh_from_db()
     assert index.store_ready
