@@ -89,7 +89,7 @@ def supports_of(answer: str, passages: Sequence[Passage], embed: Embed | None = 
     """
     evidence = [Evidence(passage) for passage in passages]
     claims = claims_of(answer)
-    open_ones = [claim for claim in claims if claim.claims and _is_open(claim, evidence)]
+    open_ones = [claim for claim in claims if claim.claims and _left_open(claim, evidence)]
     near = Nearness(open_ones, evidence, embed) if embed and open_ones else None
     return tuple(_support(claim, evidence, near) for claim in claims)
 
@@ -110,6 +110,12 @@ def _support(claim: Claim, evidence: Sequence[Evidence], near: "Nearness | None"
 
 
 def _bears_out(claim: Claim, cited: Sequence[Evidence], score: float, near: "Nearness | None") -> bool:
+    settled = _settled(claim, cited, score)
+    return near is not None and near.of(claim, cited) >= NEAR if settled is None else settled
+
+
+def _settled(claim: Claim, cited: Sequence[Evidence], score: float) -> bool | None:
+    """Whether they bear out its words; None where its meaning must be near as well."""
     if not has_its_numbers(claim.text, cited):
         return False
     is_same_script = any(is_cjk(claim.text) == is_cjk(one.text) for one in cited)
@@ -117,13 +123,18 @@ def _bears_out(claim: Claim, cited: Sequence[Evidence], score: float, near: "Nea
         return False
     if score >= ENOUGH:
         return True
-    return near is not None and (score >= SOME or not is_same_script) and near.of(claim, cited) >= NEAR
+    return None if score >= SOME or not is_same_script else False
 
 
-def _is_open(claim: Claim, evidence: Sequence[Evidence]) -> bool:
-    """Whether its words do not settle it."""
+def _left_open(claim: Claim, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The passages whose meaning may have to be compared with it; none where the words of what it cites suffice."""
     cited = [evidence[n - 1] for n in claim.numbers if n <= len(evidence)]
-    return not cited or share_of(claim.text, cited) < ENOUGH
+    score = share_of(claim.text, cited)
+    if score >= ENOUGH:
+        return []
+    left = cited if cited and _settled(claim, cited, score) is None else []
+    others = (one for one in evidence if one not in cited)
+    return [*left, *(one for one in others if _settled(claim, [one], share_of(claim.text, [one])) is None)]
 
 
 def share_of(text: str, cited: Sequence[Evidence]) -> float:
@@ -170,8 +181,9 @@ class Nearness:
 
     def __init__(self, claims: Sequence[Claim], evidence: Sequence[Evidence], embed: Embed) -> None:
         cited = {number for claim in claims for number in claim.numbers}
+        needed = {one for claim in claims for one in _left_open(claim, evidence)}
         first = sorted(range(len(evidence)), key=lambda at: at + 1 not in cited)
-        windows = (window for at in first for window in evidence[at].windows)
+        windows = (window for at in first if evidence[at] in needed for window in evidence[at].windows)
         texts = list(dict.fromkeys([*NEUTRAL, *(claim.text for claim in claims), *windows]))[:MOST_TEXTS]
         self.vectors = dict(zip(texts, embed(texts), strict=True))
 

@@ -105,5 +105,18 @@ def test_a_model_is_not_asked_where_words_settle_it():
     assert told("Every boat pays twelve crowns a week [1].", embed) == [True]
 
 
+def test_only_what_meaning_may_decide_is_embedded():
+    seen = []
+
+    def embed(texts):
+        seen.extend(texts)
+        return np.ones((len(texts), 2), np.float32)
+
+    paraphrase = "Vessels hand over twelve crowns as weekly berth money"
+    told(f"Dogs are welcome in the office on Fridays [2]. {paraphrase} [1].", embed)
+    in_another_script = "员工每年有25天年假。 办公室六点关门。 停车每月收费十二元。"
+    assert seen == [*NEUTRAL, f"{paraphrase}.", FEES, in_another_script]
+
+
 def test_numbers_are_the_same_in_digits_words_and_chinese_numerals():
     assert numbers_said("1,200 boats, twelve crowns, 三十五元, 十二") == {"1200", "12", "35"}
