@@ -8,6 +8,7 @@ its preset's fingerprint. `POST /v1/rerank` is Jina's, its model a RerankPreset'
 import json
 import logging
 import os
+import socket
 import threading
 from base64 import b64encode
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded, loaded_soon
 from search.generations import serving_presets
 from search.lane import socket_path
+from search.lane_turns import NobodyWaits, Turns
 from search.models import Preset
 from search.rerankers import RerankError
 from search.rerankers.asked import RerankRequest, rerank
@@ -68,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(refusal.status, _error(refusal.message))
         except (EmbeddingError, RerankError) as error:
             self._answer(422 if error.permanent else 503, _error(error.message))
+        except NobodyWaits:
+            self.close_connection = True
         except Exception:
             log.exception("The query lane failed")
             self._answer(500, _error("The embed worker failed; its log says why."))
@@ -76,7 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _embeddings(self, content: bytes) -> dict[str, Any]:
         texts, model, as_text = _read(content)
-        vectors = self.server.embed(model, texts)
+        with self.server.turns.turn(len(texts), self._is_waited_for):
+            vectors = self.server.embed(model, texts)
         rows = [_base64(row) for row in vectors] if as_text else vectors.tolist()
         data = [{"object": "embedding", "index": n, "embedding": row} for n, row in enumerate(rows)]
         tokens = self.server.count(model, texts)
@@ -90,6 +95,18 @@ class _Handler(BaseHTTPRequestHandler):
         return {"model": asked.model, "results": results}
 
     _routes = {"/v1/embeddings": _embeddings, "/v1/rerank": _rerank}
+
+    def _is_waited_for(self) -> bool:
+        """Whether the client has not hung up; it says nothing before it is answered."""
+        self.connection.settimeout(0)
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.connection.settimeout(self.timeout)
 
     def _body(self) -> bytes:
         try:
@@ -198,6 +215,7 @@ def serve(
     else:
         server = _NetworkServer(address, _Handler)
     server.embed, server.is_ready, server.rerank, server.count = embed, is_ready, rerank, count
+    server.turns = Turns()
     threading.Thread(target=server.serve_forever, name="query-lane", daemon=True).start()
     return server
 
