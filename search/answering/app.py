@@ -131,7 +131,7 @@ async def _lines(run: Run, start: int) -> AsyncIterator[bytes]:
 
 
 def _line(content: dict) -> bytes:
-    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(content).encode() + b"\n"  # in ASCII: U+2028 and others would end the line for its readers
 
 
 async def health(http: HttpRequest) -> Response:

@@ -171,6 +171,14 @@ def test_an_endless_answer_ends_and_says_so(kettle, server, model):
     assert server.asked[-1].ended.wait(WAIT) and server.asked[-1].hung_up
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1d"])
+def test_a_sign_that_ends_lines_elsewhere_breaks_no_stream(kettle, server, model, sign):
+    server.habits = Habits(pieces=("The kettle is", sign, "descaled monthly [1]."), pace=0.1)
+    lines = list(answer_lane.stream(f"signs-{uuid.uuid4()}", model.pk, [{"role": "user", "content": "Go on"}], 1))
+    assert "".join(line.get("text", "") for line in lines) == f"The kettle is{sign}descaled monthly [1]."
+    assert lines[-1]["ending"]["state"] == "done"
+
+
 def test_no_model_is_asked_where_nothing_answers(kettle, server, model):
     message = ask(kettle, "Who discovered the rings of Saturn through a telescope?")
     assert (message.state, message.is_answered, message.answer) == (State.DONE, False, "")
