@@ -103,7 +103,7 @@ def complete(chat_model: int, turns: Sequence[Turn], *, seconds: float) -> str:
 def _whole(text: str, ending: dict[str, Any]) -> str:
     if ending["state"] != "done":
         raise AnswerLaneError(ending["error"] or "The language model stopped.")
-    return text
+    return text[ending.get("begins", 0) :]
 
 
 class _streaming:  # noqa: N801

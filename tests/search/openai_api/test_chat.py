@@ -200,6 +200,17 @@ def test_the_turns_before_are_the_history_and_the_system_message_instructs(clien
     assert answered[-1]["content"].endswith("Question: Is the kettle descaled with vinegar?")
 
 
+@pytest.mark.parametrize("thinking", ["<think>It?</think>\n", "It?\n</think>\n"])
+def test_thinking_is_no_part_of_a_question_that_the_model_completes(client, model, server, thinking):
+    server.habits.pieces = (thinking, "Is the kettle descaled with vinegar?")
+    ask(
+        client,
+        messages=[*ASKED, {"role": "assistant", "content": "Monthly [1]."}, {"role": "user", "content": "And how?"}],
+    )
+    asked = server.asked[-1].body["messages"][-1]["content"]
+    assert asked.endswith("Question: Is the kettle descaled with vinegar?")
+
+
 def test_a_follow_up_stands_alone_without_a_model_too(client, rules):
     before = [*ASKED, {"role": "assistant", "content": "Monthly."}]
     answer = ask(client, messages=[*before, {"role": "user", "content": "With what is it descaled?"}])
