@@ -163,3 +163,11 @@ def test_numbers_say_which_document_and_whether_checking_added_them(opened):
     )
     assert frames == ["none", "dashed"]
     expect(page.get_by_text("Numbers in a dashed frame were added by checking")).to_be_visible()
+
+
+def test_without_scripts_a_number_opens_the_document_all_the_same(opened):
+    page = opened({**DESKTOP, "java_script_enabled": False})
+    number(page, 0).hover()
+    expect(page.locator(".cite-card").first).to_be_visible()
+    number(page, 0).click()
+    is_at_the_passage(page, "Every boat pays twelve crowns a week.")

@@ -295,6 +295,21 @@ def test_numbers_that_checking_added_are_told_apart(client, bob, talk, policy):
     assert "where these numbers were added by checking: [1]" in text
 
 
+def test_a_passage_that_is_only_near_to_what_cites_nothing_is_pointed_at(client, bob, talk, policy):
+    support = {
+        "start": 0,
+        "end": 10,
+        "numbers": [],
+        "score": 0.4,
+        "supported": True,
+        "elsewhere": [1],
+        "derived": False,
+    }
+    message = cited(talk, "And trains?", policy, answer="So it is.", support=[support])
+    shown = client.get(reverse("message_turn", args=[message.pk]), headers=HTMX).content.decode()
+    assert '<span class="claim-note claim-elsewhere" role="note">compare 1</span>' in shown
+
+
 def test_what_says_that_there_is_no_answer_is_a_gap_and_no_other_answer_is(client, bob, talk, policy, gaps):
     cited(talk, "Who is the mayor?", policy, answer="The documents do not answer this question.", is_answered=False)
     cited(talk, "Who collects stamps?", policy, answer="The mayor does.")
