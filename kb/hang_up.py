@@ -1,9 +1,9 @@
 """Notice that whoever asked has hung up, while nothing is written to them that would tell.
 
 It looks at the client's socket, which gunicorn puts into the environment of a request as "gunicorn.socket"; behind
-another server, or where gunicorn itself speaks TLS, it knows nothing. A proxy in front hangs up when its client does:
-Caddy and nginx do, unless they are told otherwise. A client that shuts its own side as soon as it has asked counts as
-gone.
+another server, or where gunicorn itself speaks TLS, it knows nothing. A proxy in front must hang up when its client
+does: nginx does, and Caddy without `flush_interval -1`. A client that shuts its own side as soon as it has asked counts
+as gone.
 """
 
 import socket

@@ -31,6 +31,11 @@ def test_only_caddy_is_reached_from_outside():
     assert [name for name, service in services().items() if "front" in service["networks"]] == ["caddy"]
 
 
+def test_caddy_hangs_up_for_a_client_that_is_gone():
+    lines = (ROOT / "Caddyfile").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.split()[:1] == ["flush_interval"]] == []
+
+
 def test_only_what_asks_a_language_model_has_a_way_out():
     networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["networks"]
     assert networks["back"]["internal"]

@@ -51,16 +51,16 @@
   const isHeld = (answer) => answer.querySelector(".cite:hover") || (!getSelection().isCollapsed && getSelection().containsNode(answer, true));
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.matches(".answer") && isHeld(event.detail.elt)) event.preventDefault(); // it asks again
+    if (event.detail.elt?.matches(".answer") && isHeld(event.detail.elt)) event.preventDefault(); // it asks again
   });
 
   document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-    if (!target.matches(".answer")) return;
+    if (!target?.matches(".answer")) return;
     place = places(target).indexOf(document.activeElement);
     target.setAttribute("aria-live", "off"); // it has been read out
   });
 
   document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
-    if (target.matches(".answer")) places(target)[place]?.focus({ preventScroll: true });
+    if (target?.matches(".answer")) places(target)[place]?.focus({ preventScroll: true });
   });
 })();

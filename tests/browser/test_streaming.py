@@ -90,6 +90,72 @@ def test_the_sources_are_there_before_the_answer_which_goes_on_when_the_page_is_
     expect(page.locator(".answer a.citation")).to_have_count(2)
 
 
+BREAK_OFF = """() => {
+  const stream = document.querySelector(".answer-writing")["htmx-internal-data"].sseEventSource;
+  stream.close();
+  stream.onerror(new Event("error"));  // as after a 502
+}"""
+
+
+def test_a_stream_that_is_begun_anew_repeats_nothing(asked, watch):
+    page = asked(2.0)
+    expect(page.locator(".answer-blocks")).to_contain_text("with vinegar", timeout=SOON)
+    page.evaluate(BREAK_OFF)
+    watch.complaints.remove("[object Event]")  # htmx tells of it
+    expect(page.locator(".answer-tail")).to_contain_text("fills it", timeout=SOON)
+    expect(page.locator(".answer-blocks > *")).to_have_count(1)
+    expect(page.locator(".answer-blocks")).to_have_text(re.compile("^The kettle is descaled monthly with vinegar"))
+    expect(page.locator(".answer-writing")).to_have_count(0, timeout=SOON)
+
+
+UNCHECKED = """
+from django.utils import timezone
+from search.models import Message
+newest = Message.objects.latest("pk")
+Message.objects.filter(pk=newest.pk).update(support=[], awaits_check=True, beat_at=timezone.now())
+"""
+CHECKED = """
+from search.answering.check import check
+from search.models import Message
+check(Message.objects.latest("pk").pk)
+"""
+
+
+@pytest.fixture
+def check_is_late(asked, lectern, server, monkeypatch):
+    """Gives the page with an answer that is not checked yet, and what checks it."""
+
+    def asked_for(*pieces: str):
+        monkeypatch.setattr(server.habits, "pieces", pieces)
+        page = asked(0.1)
+        expect(page.locator(".answer:not(.answer-writing) a.citation")).to_have_count(1, timeout=SOON)
+        lectern.manage("shell", "--no-imports", "-c", UNCHECKED)
+        page.reload()
+        return page, lambda: lectern.manage("shell", "--no-imports", "-c", CHECKED)
+
+    return asked_for
+
+
+def test_what_its_source_does_not_say_is_marked_and_the_reader_keeps_their_place(check_is_late):
+    page, check = check_is_late("The kettle is painted blue", " by Marta on Sundays [1].")
+    number, note = page.locator(".answer a.citation"), page.locator(".answer .claim-note")
+    number.focus()
+    expect(note).to_have_count(0)
+    check()
+    expect(note).to_have_text("not found in its sources", timeout=SOON)
+    expect(number).to_be_focused()
+
+
+def test_an_answer_that_its_source_bears_out_is_not_touched_again(check_is_late):
+    page, check = check_is_late("The kettle is descaled", " monthly with vinegar [1].")
+    page.locator(".answer > p").evaluate("paragraph => { paragraph.dataset.seen = 'yes'; }")
+    with page.expect_response(lambda said: said.url.endswith("/marks") and said.status == 286, timeout=SOON):
+        check()
+    page.wait_for_timeout(2500)  # in which it would have asked again
+    expect(page.locator("[data-seen=yes]")).to_have_count(1)
+    expect(page.locator(".claim-note")).to_have_count(0)
+
+
 def test_stop_ends_the_model_and_keeps_what_is_written_and_again_takes_its_place(asked, server):
     page = asked(2.0)
     expect(page.locator(".answer-tail")).to_contain_text("is descaled", timeout=SOON)
