@@ -104,7 +104,7 @@ def held(monkeypatch):
 
 
 def test_an_answer_has_ended_while_its_check_still_waits(asked, held, monkeypatch):
-    monkeypatch.setattr("search.answering.check.borne_out", held)
+    monkeypatch.setattr("search.bear_out.borne_out", held)
     message = asked()
     *_, last = answer_lane.follow(name_of(message))
     assert last["ending"]["state"] == "done"
@@ -114,7 +114,7 @@ def test_an_answer_has_ended_while_its_check_still_waits(asked, held, monkeypatc
 
 
 def test_checks_that_wait_hold_up_no_other_answer(asked, held, monkeypatch):
-    monkeypatch.setattr("search.answering.check.borne_out", held)
+    monkeypatch.setattr("search.bear_out.borne_out", held)
     messages = [asked() for _ in range(12)]
     for message in messages:
         assert ended(message).answer == TEXT

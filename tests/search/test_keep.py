@@ -246,7 +246,7 @@ def test_a_check_that_a_killed_process_left_is_made_by_the_sweep(message, monkey
     Message.objects.update(beat_at=timezone.now() - timedelta(minutes=3))
     asking = []
     borne_out = lambda text, passages: asking.append(acting()) or ()  # noqa: E731
-    monkeypatch.setattr("search.answering.check.borne_out", borne_out)
+    monkeypatch.setattr("search.bear_out.borne_out", borne_out)
     assert check_left() == 1
     base = message.citations.first().document.knowledge_base_id
     assert asking == [Acting("search", message.conversation.user_id, None, str(base))]
