@@ -85,7 +85,7 @@ def message_marks(request: Request, pk: int) -> HttpResponse:
     if message.awaits_check:
         return HttpResponse(status=204)
     turn = turn_of(message, request.user)
-    if turn.derived or turn.is_shown != (request.GET.get("shown") == "answer"):
+    if turn.derived or turn.is_shown != (request.GET.get("shown", "answer") == "answer"):
         whole = render(request, "search/_turn.html", {"turn": turn}, status=STOP_ASKING)
         whole["HX-Retarget"], whole["HX-Reswap"] = f"#message-{message.pk}", "outerHTML"
         return whole

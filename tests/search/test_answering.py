@@ -223,7 +223,7 @@ def test_many_that_wait_to_be_begun_hold_up_nothing_that_is_written(asked, held,
 @pytest.mark.parametrize(
     ("habits", "kinds"),
     [
-        (Habits(pieces=("The boiler gets cleaned every four weeks [1].",)), {"chat", "embed_documents"}),
+        (Habits(pieces=("The kettle is cleaned monthly with acid [1].",)), {"chat", "embed_documents"}),
         (Habits(fault="cut"), {"chat", "embed_documents", "embed_query"}),
     ],
     ids=["checked", "failed"],
