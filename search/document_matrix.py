@@ -47,12 +47,28 @@ def matrix_of(index: Index, instruction: str, progress: Progress = lambda n, of:
     documents = ready_documents(index.knowledge_base)
     if instruction:
         return _instructed(index.preset, documents, instruction, progress)
-    found: dict[UUID, bytes] = {}
+    rows = _Rows(len(documents), index.preset.dimension)
     for part in parts_of(documents, AT_ONCE):
-        found.update(_whole(index.preset, part))
+        found = _whole(index.preset, part)
         found.update(_means(index, [pk for pk in part if pk not in found]))
-    have = [pk for pk in documents if pk in found]
-    return have, decode([found[pk] for pk in have], index.preset.dimension)
+        rows.add({pk: found[pk] for pk in part if pk in found})
+    return rows.matrix()
+
+
+class _Rows:
+    """A matrix that is filled a part at a time: no row of it is twice in memory."""
+
+    def __init__(self, most: int, dimension: int) -> None:
+        self.documents: list[UUID] = []
+        self.vectors = np.empty((most, dimension), np.float32)
+
+    def add(self, found: dict[UUID, bytes]) -> None:
+        first = len(self.documents)
+        self.documents += found
+        self.vectors[first : len(self.documents)] = decode(list(found.values()), self.vectors.shape[1])
+
+    def matrix(self) -> Matrix:
+        return self.documents, self.vectors[: len(self.documents)]
 
 
 def _whole(preset: Preset, documents: Iterable[UUID]) -> dict[UUID, bytes]:
@@ -80,11 +96,11 @@ def _vectors(preset: Preset, digests: Iterable[str]) -> list[bytes]:
 
 def _instructed(preset: Preset, documents: list[UUID], instruction: str, progress: Progress) -> Matrix:
     """Vectors of the documents' beginnings, made with the instruction once for every text."""
-    found: dict[UUID, bytes] = {}
+    rows = _Rows(len(documents), preset.dimension)
     for part in parts_of(documents, TEXTS):
-        progress(len(found), len(documents))
-        found.update(_kept_or_made(preset, beginnings_of(part, BEGINNING), instruction))
-    return documents, decode([found[pk] for pk in documents], preset.dimension)
+        progress(len(rows.documents), len(documents))
+        rows.add(_kept_or_made(preset, beginnings_of(part, BEGINNING), instruction))
+    return rows.matrix()
 
 
 def _kept_or_made(preset: Preset, texts: dict[UUID, str], instruction: str) -> dict[UUID, bytes]:

@@ -13,6 +13,8 @@ from search.keywords.tokens import CJK
 
 PERMUTATIONS = 256  # at a true Jaccard of .5 an estimate is off by .03 (standard deviation), at a KiB a document
 WORDS, CHARACTERS = 3, 4  # in a sequence
+BY_CHANCE = 1 / 256  # that two short numbers are the same
+BLOCK = 65_536  # texts that are compared together: what is counted stays in the processor's cache
 BATCH = 8192  # sequences that are hashed at once: 256 numbers each
 RUN = re.compile(rf"([{CJK}]+)|([^\W{CJK}]+)")
 _PRIMES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)
@@ -75,16 +77,37 @@ def signature_of(shingles: np.ndarray) -> np.ndarray:
     return sketch.hashvalues.astype("<u4")
 
 
-def estimate(signature: np.ndarray, size: int, signatures: np.ndarray, sizes: np.ndarray) -> tuple:
-    """What a text of `size` sequences shares with others, from (n, PERMUTATIONS) signatures and (n,) sizes.
+def short(signatures: np.ndarray) -> np.ndarray:
+    """The lowest 8 bits of each number: a quarter of the room; one in 256 is the same by chance (Li and König 2010)."""
+    return signatures.astype(np.uint8)
 
-    Returns two (n,) arrays as in Shared: together, contained. One pass over all takes 3 ms at 10,000
-    documents, needs no hash tables to be kept, and finds what is contained in something longer, too.
+
+def estimate(signature: np.ndarray, size: int, columns: np.ndarray, sizes: np.ndarray) -> tuple:
+    """What a text of `size` sequences shares with n others, by short signatures: (PERMUTATIONS,), (PERMUTATIONS, n).
+
+    `sizes` (n,) are the others'. Returns two (n,) arrays as in Shared: together, contained. One pass over all takes
+    20 ms at 100,000 documents, needs no hash tables to be kept, and finds what is contained in something longer, too.
     """
-    jaccard = (signatures == signature[None, :]).mean(axis=1)
+    same = np.zeros(columns.shape[1], np.uint16)
+    for first in range(0, len(same), BLOCK):
+        same[first : first + BLOCK] = _same(signature, columns[:, first : first + BLOCK])
+    jaccard = np.maximum(same / PERMUTATIONS - BY_CHANCE, 0.0) / (1 - BY_CHANCE)
     common = jaccard / (1 + jaccard) * (sizes + size)
     shorter = np.maximum(np.minimum(sizes, size), 1)
     return 2 * jaccard / (1 + jaccard), np.minimum(common / shorter, 1.0)
+
+
+def _same(signature: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(n,): how many numbers of each column are the signature's. Row by row, as the numbers of a row lie together."""
+    equal = np.empty(columns.shape[1], bool)
+    total = np.zeros(columns.shape[1], np.uint16)
+    for half in (slice(None, PERMUTATIONS // 2), slice(PERMUTATIONS // 2, None)):  # so that a byte holds the count
+        counts = np.zeros(columns.shape[1], np.uint8)
+        for number, row in zip(signature[half], columns[half], strict=True):
+            np.equal(row, number, out=equal)
+            np.add(counts, equal.view(np.uint8), out=counts)
+        total += counts
+    return total
 
 
 def shared(one: np.ndarray, other: np.ndarray) -> Shared:

@@ -59,11 +59,12 @@ def _write(
     order = sorted(range(len(members)), key=lambda n: (places[n] is None, places[n] or 0, n))
     topics = [_topic(knowledge_base, places[n], old, words[n]) for n in order]
     _number(topics, first=1 + max((topic.ordinal for topic in old), default=0))
-    TopicDocument.objects.bulk_create(
+    rows = [
         TopicDocument(topic=topic, document_id=pk, similarity=similarity[pk])
         for n, topic in zip(order, topics, strict=True)
         for pk in members[n]
-    )
+    ]
+    TopicDocument.objects.bulk_create(rows, batch_size=2000)
 
 
 def _documents_of(topic: Topic) -> set[UUID]:

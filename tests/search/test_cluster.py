@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from search.cluster import FEWEST, groups_of
 from search.organising_due import ENOUGH
@@ -21,6 +22,24 @@ def test_the_number_of_groups_is_found(number):
     found = groups_of(points)
     assert len(set(zip(found.labels.tolist(), truth.tolist(), strict=True))) == number == found.labels.max() + 1
     assert found.score > 0.5
+
+
+def test_of_many_vectors_some_decide_and_all_are_sorted(monkeypatch):
+    points, truth = clouds(4, 100)
+    monkeypatch.setattr("search.cluster.FITTED", 80)
+    monkeypatch.setattr("search.cluster.BLOCK", 33)
+    found = groups_of(points)
+    assert len(set(zip(found.labels.tolist(), truth.tolist(), strict=True))) == 4 == found.labels.max() + 1
+    assert len(found.similarity) == 400
+    assert np.array_equal(found.labels, groups_of(points).labels)
+
+
+def test_vectors_are_worked_at_as_they_are_without_more_exact_copies(monkeypatch):
+    seen = []
+    fit = PCA.fit
+    monkeypatch.setattr(PCA, "fit", lambda self, rows: seen.append(rows.dtype) or fit(self, rows))
+    found = groups_of(clouds(3, 20)[0])
+    assert seen == [np.float32] == [found.similarity.dtype]
 
 
 def test_the_same_vectors_give_the_same_groups():

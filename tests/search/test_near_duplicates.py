@@ -5,10 +5,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from ingestion import queue
-from kb.models import Document, Section
+from kb.models import Document, KnowledgeBase, Section
+from search import compared
 from search.families import confirm, history_of, refuse, settle
 from search.models import DocumentSketch, Resemblance
 from search.near_duplicates import compare_new
+from search.versions import read_name
 from tests.search.papers import paper, prose
 
 State = Resemblance.State
@@ -210,9 +212,77 @@ def test_more_documents_than_one_block_of_signatures(handbook, count):
 
 
 def test_other_knowledge_bases_are_not_looked_at(handbook, charlie):
-    from kb.models import KnowledgeBase
-
     paper(KnowledgeBase.objects.create(name="Other"), "a.docx", prose(1))
     paper(handbook, "a.docx", prose(1, changed=0.01))
     compare_new(handbook)
     assert Resemblance.objects.count() == 0
+
+
+def counting(monkeypatch) -> list:
+    """The documents whose sketches are taken in from here on."""
+    read: list = []
+    put = compared.Compared._put
+    monkeypatch.setattr(
+        compared.Compared, "_put", lambda self, documents, *of: read.extend(documents) or put(self, documents, *of)
+    )
+    return read
+
+
+def test_what_was_read_once_is_not_read_for_the_next_job(handbook, monkeypatch):
+    for number in range(5):
+        paper(handbook, f"{number}x.docx", prose(number, 60))
+    compare_new(handbook)
+    read = counting(monkeypatch)
+    paper(handbook, "again.docx", prose(3, 60))
+    compare_new(handbook)
+    assert len(read) == 1  # itself
+    assert pairs(handbook) == {("again.docx", "3x.docx", State.SUGGESTED)}
+
+
+def test_what_other_workers_compared_and_deleted_meanwhile_is_known(handbook):
+    gone = paper(handbook, "gone.docx", prose(1))
+    paper(handbook, "kept.docx", prose(2))
+    compare_new(handbook)
+    mine = compared._kept.pop(handbook.pk)
+    other = paper(handbook, "other.docx", prose(3))
+    compare_new(handbook)  # by another worker, which has its own
+    compared._kept[handbook.pk] = mine
+    Document.objects.filter(pk=gone.pk).update(deleted_at=timezone.now())
+    Section.objects.filter(document=other).update(text=prose(4))
+    Document.objects.filter(pk=other.pk).update(ready_at=timezone.now())
+    for name, seed in (("a.docx", 1), ("b.docx", 2), ("c.docx", 3), ("d.docx", 4)):
+        paper(handbook, name, prose(seed))
+    compare_new(handbook)
+    assert pairs(handbook) == {("b.docx", "kept.docx", State.SUGGESTED), ("d.docx", "other.docx", State.SUGGESTED)}
+
+
+def test_a_sketch_that_came_with_a_lower_key_is_noticed_by_the_count(handbook):
+    paper(handbook, "a.docx", prose(1))
+    compare_new(handbook)
+    known = compared.compared(handbook)
+    late = paper(handbook, "late.docx", prose(2))
+    compare_new(handbook)
+    compared._kept[handbook.pk] = known
+    known.last += 10
+    del known.row_of[late.pk], known.documents[-1]
+    assert late.pk in compared.compared(handbook).row_of
+
+
+def test_a_few_knowledge_bases_are_kept_at_hand(handbook, monkeypatch):
+    monkeypatch.setattr(compared, "CACHE_BYTES", 40_000)
+    bases = [KnowledgeBase.objects.create(name=str(n)) for n in range(4)]
+    for base in bases:
+        paper(base, "a.docx", prose(1))
+        compare_new(base)
+    assert [pk for pk in compared._kept if pk in {base.pk for base in bases}] == [bases[2].pk, bases[3].pk]
+
+
+def test_names_but_for_a_date_are_counted_among_compared_and_uncompared(handbook):
+    for month in range(1, 4):
+        paper(handbook, f"Report 2024-{month:02}.docx", prose(month, 60))
+    paper(handbook, "Report 2024-04.docx", "", status="failed")
+    mark = read_name("Report 2024-09.docx")
+    assert compared.compared(handbook).number_dated(mark) == 4
+    compare_new(handbook)
+    assert compared.compared(handbook).number_dated(mark) == 4
+    assert compared.compared(handbook).number_dated(read_name("Policy 2024.docx")) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.resemble import estimate, shared, shingles_of, signature_of
+from search.resemble import estimate, shared, shingles_of, short, signature_of
 
 WORDS = [f"word{n}" for n in range(2000)]
 HANZI = [chr(0x4E00 + (n * 37) % 5000) for n in range(2000)]
@@ -58,9 +58,20 @@ def test_an_empty_text_has_nothing_in_common_with_anything(empty):
 def test_signatures_estimate_what_the_sequences_share(first, last):
     one, other = shingles_of([text(WORDS, 0, 1000)]), shingles_of([text(WORDS, first, first + last)])
     true = shared(one, other)
-    together, contained = estimate(signature_of(one), len(one), signature_of(other)[None], np.array([len(other)]))
+    mine, columns = short(signature_of(one)), short(signature_of(other))[:, None]
+    together, contained = estimate(mine, len(one), columns, np.array([len(other)]))
     assert together[0] == pytest.approx(true.together, abs=0.12)
     assert contained[0] == pytest.approx(true.contained, abs=0.25)
+
+
+def test_many_are_compared_block_by_block(monkeypatch):
+    monkeypatch.setattr("search.resemble.BLOCK", 7)
+    random = np.random.default_rng(1)
+    columns = random.integers(0, 256, (256, 20), np.uint8)
+    columns[:, 19] = columns[:, 3]
+    together, _ = estimate(columns[:, 3], 100, columns, np.full(20, 100))
+    assert together[[3, 19]].tolist() == [1.0, 1.0]
+    assert max(np.delete(together, [3, 19])) < 0.05
 
 
 def test_signatures_are_the_same_everywhere():
