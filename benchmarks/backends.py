@@ -37,7 +37,7 @@ def texts_of(count: int) -> list[str]:
 
 def settings_for(model: str, backend: str):
     from search.embedders import EmbeddingSettings
-    from search.model_files import facts_of
+    from search.presets.model_files import facts_of
 
     facts = facts_of(model)
     return EmbeddingSettings(

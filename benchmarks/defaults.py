@@ -46,7 +46,7 @@ def name_of(change: dict[str, Any]) -> str:
 
 def targets_by_document(base, questions) -> dict[str, tuple]:
     """What is to be found for each question: any passage of each document that answers it."""
-    from search.relevance import Place, Target
+    from search.evaluation.relevance import Place, Target
 
     rows = base.documents.values_list("pk", "name", "folder")
     keys = {name + folder: pk for pk, name, folder in rows}
@@ -59,7 +59,7 @@ def targets_by_document(base, questions) -> dict[str, tuple]:
 
 def targets_by_place(base, quoted: Quoted) -> dict[str, tuple]:
     """The same, of the answers' own places in the documents' texts."""
-    from search.relevance import Place, Target, text_of
+    from search.evaluation.relevance import Place, Target, text_of
 
     pks = {name + folder: pk for pk, name, folder in base.documents.values_list("pk", "name", "folder")}
     texts = {key: text_of(pk) for key, pk in pks.items()}
@@ -78,8 +78,8 @@ def targets_by_place(base, quoted: Quoted) -> dict[str, tuple]:
 
 def asked(questions: dict[str, str], targets: dict[str, tuple], ways: dict[str, Callable]) -> Found:
     """Every question in every way, each in another order; a way is a retrieval of ten passages."""
-    from search.measures import Judged, measure
-    from search.relevance import ranks_of
+    from search.evaluation.measures import Judged, measure
+    from search.evaluation.relevance import ranks_of
 
     dice = random.Random(7)
     judged: dict[str, list[Judged]] = {way: [] for way in ways}
@@ -102,7 +102,7 @@ def asked(questions: dict[str, str], targets: dict[str, tuple], ways: dict[str, 
 def ranking(base, questions: dict[str, str], targets: dict[str, tuple]) -> Found:
     """The numbers that take effect with the next question."""
     from search.retrieve import retrieve
-    from search.tuning import Tuning
+    from search.settings.tuning import Tuning
 
     def way(tuning: Tuning) -> Callable:
         return lambda text: retrieve(text, knowledge_bases=[base], limit=10, tuning=tuning)
@@ -116,8 +116,8 @@ def lengths(base, questions: dict[str, str], targets: dict[str, tuple]) -> Found
     """Passage lengths, by indexes that are built to be measured."""
     from ingestion.embed import embed_missing
     from ingestion.purge import purge_deleted
-    from search.evaluation_jobs import cancel
-    from search.lengths import compare_lengths, plan, retire_trials
+    from search.evaluation.jobs import cancel
+    from search.evaluation.lengths import compare_lengths, plan, retire_trials
     from search.models import Index
     from search.retrieve import retrieve
 

@@ -55,12 +55,12 @@ def measure(folder: Path, most_documents: int, most_questions: int) -> dict:
 def _ask(text: str, knowledge_base) -> Asked:
     from kb.models import Chunk
     from search.coverage import coverage
-    from search.generations import serving_index
+    from search.generations.current import serving_index
     from search.keywords import open_keywords
     from search.nearest import nearest_chunks
     from search.retrieve import COVERAGE_POWER
     from search.route import documents_about
-    from search.tuning import Tuning
+    from search.settings.tuning import Tuning
 
     index = serving_index(knowledge_base)
     near = [one.chunk_id for one in nearest_chunks(text, [index], CANDIDATES).neighbours]
@@ -76,7 +76,7 @@ def ranked(asked: Asked, weight: float) -> list:
 
     The document leg is trusted as far as the vector leg is, as the same model made both.
     """
-    from search.tuning import Tuning
+    from search.settings.tuning import Tuning
 
     k, full = Tuning().rank_constant, Tuning().vector_weight
     scores = dict.fromkeys(asked.of, 0.0)
@@ -92,7 +92,7 @@ def ranked(asked: Asked, weight: float) -> list:
 
 
 def _in_turn(documents: list) -> list:
-    from search.tuning import Tuning
+    from search.settings.tuning import Tuning
 
     seen: dict = {}
     within, beyond = [], []

@@ -43,7 +43,7 @@ def _ask(questions: QuestionSet) -> Iterator[Asked]:
     from benchmarks.shelf import shelve
     from kb.models import Chunk
     from search.coverage import coverage
-    from search.generations import serving_index
+    from search.generations.current import serving_index
     from search.keywords import open_keywords
     from search.nearest import nearest_chunks
 

@@ -48,7 +48,7 @@ def _prepare() -> None:
     call_command("migrate", verbosity=0)
     from search import lane_server
     from search.embedders.loaded import loaded
-    from search.presets import default_preset
+    from search.presets.chosen import default_preset
 
     loaded(default_preset())
     lane_server.start()

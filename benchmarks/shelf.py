@@ -12,7 +12,7 @@ from ingestion.parsers.text import paragraphs
 from ingestion.reconcile import free_lost_work
 from ingestion.rows import chunks_of, sections_of
 from kb.models import Chunk, Document, KnowledgeBase, Section
-from search.wanted import wanted
+from search.generations.wanted import wanted
 
 
 def shelve(questions: QuestionSet) -> KnowledgeBase:

@@ -21,7 +21,7 @@ from ingestion.viewer import AS_FILE
 from kb.access import get_readable, get_writable, get_writable_document
 from kb.models import Document, KnowledgeBase
 from kb.request import Request
-from search.organised import with_marks
+from search.organising.organised import with_marks
 
 MANY = 500  # documents that one click may change
 

@@ -18,7 +18,7 @@ from kb.files import path_of
 from kb.models import Document, KnowledgeBase, Section, User
 from kb.request import Request
 from search.models import Resemblance
-from search.organised import accepted_tags, pair_of, with_marks, with_tag
+from search.organising.organised import accepted_tags, pair_of, with_marks, with_tag
 
 router = Router(tags=["Documents"])
 

@@ -11,9 +11,9 @@ from kb.api_errors import add_error_answers, missing, with_method_answers
 from kb.api_keys import keys
 from kb.models import ApiKey
 from search.api import router as questions
-from search.evaluation_api import router as evaluation
-from search.organising_api import router as organising
-from search.settings_api import router as search_settings
+from search.evaluation.api import router as evaluation
+from search.organising.api import router as organising
+from search.settings.api import router as search_settings
 
 
 class Docs(Swagger):

@@ -27,14 +27,14 @@ from kb.acting import about
 from kb.models import Chunk, Document
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
-from search.generations import MAKING, State, lacking, on_trial
+from search.evaluation.lengths import built_to_measure
+from search.generations.current import MAKING, State, lacking, on_trial
+from search.generations.progress import tokens_left, whole_tokens_left
+from search.generations.refusals import refuse
+from search.generations.switch import complete
 from search.keywords import KeywordError
-from search.lengths import built_to_measure
 from search.models import Index, IndexedDocument
 from search.place import NotFindable, place
-from search.progress import tokens_left, whole_tokens_left
-from search.refusals import refuse
-from search.switch import complete
 from search.vectors import without_vector
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError
 from search.embedders.loaded import let_go
-from search.generations import serving_index, used_presets
+from search.generations.current import serving_index, used_presets
 from search.keywords import KeywordError
 from search.models import Index, IndexedDocument
 from search.place import place

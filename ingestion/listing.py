@@ -7,7 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Document, KnowledgeBase
-from search.organised import with_marks, with_tag
+from search.organising.organised import with_marks, with_tag
 
 PER_PAGE = 50
 

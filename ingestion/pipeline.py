@@ -21,7 +21,7 @@ from ingestion.rows import chunks_of, sections_of
 from kb.files import path_of
 from kb.models import Chunk, Document, Section
 from search.forget import forget_old_text, forget_unused
-from search.generations import serving_index
+from search.generations.current import serving_index
 from search.models import Index, IndexedDocument
 from search.place import take_out
 

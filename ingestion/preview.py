@@ -14,7 +14,7 @@ from ingestion.rows import chunks_of
 from kb.access import get_readable, manageable_by
 from kb.models import Chunk, Chunking, Document, KnowledgeBase, Section
 from kb.request import Request
-from search.wanted import wanted
+from search.generations.wanted import wanted
 
 HEADING = re.compile(r"(#{1,6})\s+(.+)")
 

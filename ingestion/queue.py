@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from ingestion.doorbell import ring
 from kb.models import Document
-from search.families import settle
+from search.organising.families import settle
 
 Status, Stage = Document.Status, Document.Stage
 

@@ -18,10 +18,13 @@ from ingestion.tend import start_generations
 from kb.beats import beat, forget_the_silent
 from kb.calls import forget_old_calls
 from kb.models import Document
-from search import check_jobs, evaluation_jobs, evaluation_schedule, organising_due
-from search.abandoned import check_left, end_abandoned
-from search.audit import mend_indexes
-from search.lengths import retire_trials
+from search.checking import jobs as check_jobs
+from search.checking.audit import mend_indexes
+from search.conversations.abandoned import check_left, end_abandoned
+from search.evaluation import jobs as evaluation_jobs
+from search.evaluation import schedule as evaluation_schedule
+from search.evaluation.lengths import retire_trials
+from search.organising import due as organising_due
 from search.whole import any_lacking
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ def embed_missing() -> None:
 @shared_task(ignore_result=True, time_limit=LONG)
 def run_evaluation(run_id: str) -> None:
     """Ask saved questions for a while, and measure what is found."""
-    from search import evaluate
+    from search.evaluation import evaluate
 
     evaluate.run(run_id)
 
@@ -35,7 +35,7 @@ def run_evaluation(run_id: str) -> None:
 @shared_task(ignore_result=True, time_limit=LONG)
 def organise(job_id: str) -> None:
     """Find versions, topics or tags in a knowledge base."""
-    from search import organise
+    from search.organising import organise
 
     organise.run(job_id)
 
@@ -43,7 +43,7 @@ def organise(job_id: str) -> None:
 @shared_task(ignore_result=True, time_limit=LONG)
 def check_index(check_id: str) -> None:
     """Hold the indexes against the database and the files."""
-    from search import check_jobs
+    from search.checking import jobs as check_jobs
 
     check_jobs.run(check_id)
 

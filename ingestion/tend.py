@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from ingestion.doorbell import ring_for_embedding
 from search.embedders import EmbeddingError
-from search.generations import MAKING, State, lacking, living, outdated, start_wanted
+from search.generations.current import MAKING, State, lacking, living, outdated, start_wanted
+from search.generations.switch import decide, forget_old
 from search.models import Index
-from search.switch import decide, forget_old
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from kb.access import get_readable_document, writable_by
 from kb.files import path_of
 from kb.models import Document, Section
 from kb.request import Request
-from search.organised import organised_of
-from search.refusals import refusal_of
+from search.generations.refusals import refusal_of
+from search.organising.organised import organised_of
 
 HEADINGS = 400  # of the outline
 HITS = 40

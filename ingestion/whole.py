@@ -19,7 +19,7 @@ from search import vectors, whole
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
 from search.models import Index, Preset
-from search.presets import settle
+from search.presets.chosen import settle
 from search.tokenize import tokenizer_of
 from search.whole import Whole
 

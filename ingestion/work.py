@@ -15,7 +15,7 @@ from search import vectors
 from search.embedders import Embedder, EmbeddingError
 from search.embedders.loaded import loaded
 from search.models import Index, Preset
-from search.presets import settle
+from search.presets.chosen import settle
 
 ROUND_SECONDS = 6.0  # of embedding, before it is looked for more urgent work
 FEWEST, MOST, AT_FIRST = 32, 4096, 128  # chunks in a round

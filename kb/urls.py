@@ -10,7 +10,7 @@ urlpatterns = [
     path("", include("kb.health_urls")),
     path("", include("kb.pages")),
     path("", include("search.urls")),
-    path("", include("search.organising_urls")),
+    path("", include("search.organising.urls")),
     path("", include("ingestion.urls")),
     path("", include("ingestion.mcp.urls")),
 ]

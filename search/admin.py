@@ -15,17 +15,15 @@ from unfold.decorators import display
 
 from kb.admin import ReadOnly, number_of
 from kb.models import Chunk
-from search import (  # noqa: F401 - they register themselves
-    chat_admin,
-    check_admin,
-    evaluation_admin,
-    preset_admin,
-    rerank_preset_admin,
-)
-from search.generations import suspend
+from search.chat import admin as chat_admin  # noqa: F401 - they register themselves
+from search.checking import admin as check_admin  # noqa: F401 - they register themselves
+from search.evaluation import admin as evaluation_admin  # noqa: F401 - they register themselves
+from search.generations.current import suspend
+from search.generations.progress import in_short, progress_of
 from search.ledger_admin import never_embedded
 from search.models import Index, IndexedDocument, Vector
-from search.progress import in_short, progress_of
+from search.presets import admin as preset_admin  # noqa: F401 - they register themselves
+from search.presets import rerank_admin as rerank_preset_admin  # noqa: F401 - they register themselves
 
 State = Index.State
 STATES = {

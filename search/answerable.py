@@ -4,7 +4,7 @@ Two signs: what share of the question's weight (rare words weigh most) the best 
 meaning its best sentence is to the question than sentences about anything else are. The usual limits were fitted on
 questions asked of collections that answer them, and of others that do not: of the former 0-8 % are refused (a set
 each; 3 % on average), of the latter 84-99 % where the model reads the question; by words alone 73-98 %. A knowledge
-base with saved questions gets limits of its own (search.fit).
+base with saved questions gets limits of its own (search.evaluation.fit).
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from search.fold import fold
 from search.passage import Passage
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 
 SUPERSEDED = "superseded"
 BEYOND = "beyond"

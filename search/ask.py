@@ -12,9 +12,9 @@ from search.answerers import open_answerer
 from search.chat.models import chosen_for
 from search.cite import Source, checked, cite, in_order, numbers_in, without
 from search.closest import closest_documents
+from search.conversations.record import questions_before, record
 from search.follow_up import standalone
 from search.models import Citation, Conversation, Message
-from search.record import questions_before, record
 from search.retrieve import retrieve
 from search.structure import with_parts
 from search.writing import begin_writing

@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from search.turns import Turn
+from search.conversations.turns import Turn
 
 ADDED = re.compile(r" ?\[\d+\]$")
 

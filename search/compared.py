@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 
 from kb.models import KnowledgeBase
 from search.models import DocumentSketch
-from search.resemble import PERMUTATIONS, estimate, short
-from search.versions import Mark, read_name
+from search.organising.resemble import PERMUTATIONS, estimate, short
+from search.organising.versions import Mark, read_name
 
 CACHE_BYTES = 60_000_000  # 200,000 documents; the knowledge base asked for longest ago goes first
 PAGE = 2000  # sketches that are read together

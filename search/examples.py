@@ -1,7 +1,7 @@
 """Name what has a fault so that a person finds it: a document's file, and which of its passages."""
 
 from kb.models import Chunk, Document
-from search.faults import Fault
+from search.checking.faults import Fault
 
 MOST = 5
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from kb.models import Chunk, Document
-from search.document_matrix import forget_other_beginnings
 from search.models import DocumentVector, PartVector, Preset, Vector
+from search.organising.document_matrix import forget_other_beginnings
 
 PAGE = 500  # SQLite takes a bounded number of variables
 A_LOOK = 5000  # vectors that are looked at together

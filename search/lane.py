@@ -20,7 +20,7 @@ from search.embedders import EmbeddingSettings
 from search.embedders.openai import SOCKET
 from search.embedders.server import ServerEmbedder
 from search.models import Preset
-from search.presets import settings_of
+from search.presets.chosen import settings_of
 
 REMEMBERED = 512  # questions a process: the next page of the same question costs nothing
 

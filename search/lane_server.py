@@ -23,7 +23,7 @@ from django.db import connections
 
 from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
-from search.generations import serving_presets
+from search.generations.current import serving_presets
 from search.lane import socket_path
 from search.lane_models import Lane
 from search.lane_turns import NobodyWaits, Turns

@@ -2,7 +2,7 @@
 
 from search.answerable import KINDS, USUAL, Limits, limits_by_hand
 from search.models import AnswerFit, Index, SearchSettings
-from search.tuning import settings_for
+from search.settings.tuning import settings_for
 
 Chosen = SearchSettings.AnswerLimits
 

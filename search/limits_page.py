@@ -8,12 +8,12 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from kb.models import KnowledgeBase
-from search.answer_fits import observed_for
 from search.answerable import KINDS, USUAL, Kind, Limits
-from search.fit import FEWEST, Cost, cost_at, cost_of, strengths
+from search.evaluation.answer_fits import observed_for
+from search.evaluation.fit import FEWEST, Cost, cost_at, cost_of, strengths
 from search.limits import Chosen, limits_by
 from search.models import AnswerFit, Index, SearchSettings
-from search.tuning import settings_for
+from search.settings.tuning import settings_for
 
 
 def kind_name(kind: str) -> str:

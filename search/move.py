@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from search.audit import expected, sample, unfound
-from search.contents import pieces
+from search.checking.audit import expected, sample, unfound
+from search.checking.contents import pieces
 from search.models import Index
 from search.place import add_to_store
 from search.stores import StoreError, VectorStore

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from kb.models import Chunk, Document
 from search import vectors
-from search.generations import suspend
+from search.generations.current import suspend
 from search.keywords import Entry, KeywordError, open_keywords
 from search.models import Index, IndexedDocument
 from search.stores import StoreError, VectorStore, open_store

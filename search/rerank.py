@@ -20,7 +20,7 @@ from search.passage import Passage
 from search.rerankers import RerankError, RerankSettings
 from search.rerankers.presets import rerank_settings
 from search.rerankers.server import ServerReranker
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 
 log = logging.getLogger(__name__)
 RERANK_AWAY = _("The passages were not reranked: %(reason)s")

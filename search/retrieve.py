@@ -23,8 +23,8 @@ from search.models import Index
 from search.nearest import nearest_chunks
 from search.passage import Passage
 from search.rerank import rerank
+from search.settings.tuning import Tuning, tunings_of
 from search.stores import Neighbour
-from search.tuning import Tuning, tunings_of
 
 log = logging.getLogger(__name__)
 

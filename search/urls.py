@@ -2,7 +2,9 @@
 
 from django.urls import include, path
 
-from search import conversations, searching, share_views, streaming, turn_views, views
+from search import searching, views
+from search.conversations import share_views, streaming, turn_views
+from search.conversations import views as conversations
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -22,8 +24,8 @@ urlpatterns = [
     path("conversations/<uuid:pk>/unshare", share_views.conversation_unshare, name="conversation_unshare"),
     path("shared/<str:share>/", share_views.shared, name="shared"),
     path("search", searching.search, name="search"),
-    path("", include("search.evaluation_urls")),
-    path("", include("search.settings_urls")),
+    path("", include("search.evaluation.urls")),
+    path("", include("search.settings.urls")),
     path("sources/<int:pk>/", conversations.source, name="source"),
     path("", include("search.document_urls")),
 ]

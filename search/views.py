@@ -12,11 +12,11 @@ from kb.models import Document, KnowledgeBase, User
 from kb.request import Request
 from search.ask import ask as answer_to
 from search.chat.models import offered
+from search.conversations.record import title_of
+from search.conversations.scope import scope_of
+from search.conversations.turns import turn_of
 from search.forms import MODES, AskForm
 from search.models import Conversation, Message
-from search.record import title_of
-from search.scope import scope_of
-from search.turns import turn_of
 
 RECENT = 6
 

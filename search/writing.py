@@ -15,11 +15,11 @@ from search.answerers.extractive import ExtractiveAnswerer
 from search.chat.prompt import pack, rewriting
 from search.cite import cite
 from search.closest import closest_documents
+from search.conversations.places import standing
+from search.conversations.record import questions_before, record
 from search.follow_up import standalone
 from search.models import ChatModel, Conversation, Message
 from search.passage import Passage
-from search.places import standing
-from search.record import questions_before, record
 from search.retrieve import retrieve
 from search.structure import with_parts
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.formats import MEDIA_TYPES
 from kb.models import Document
-from search.organised import marks_of
+from search.organising.organised import marks_of
 
 register = template.Library()
 

@@ -12,7 +12,7 @@ from search.embedders import Embedder, EmbeddingError, EmbeddingSettings, open_e
 from search.embedders.memory import give_back
 from search.embedders.precision import precision_of
 from search.models import Preset
-from search.presets import settings_of
+from search.presets.chosen import settings_of
 
 log = logging.getLogger(__name__)
 AGAIN_SECONDS = 30.0  # after which a model that could not be loaded is tried again: its files may be there now

@@ -67,7 +67,7 @@ class Relevant(models.Model):
 class EvaluationRun(models.Model):
     """The saved questions asked of one index. This row is also its job: state, lease and error.
 
-    `tuning` is how was searched (search.tuning.Tuning as a dict). `results` maps a way of searching ("vector",
+    `tuning` is how was searched (search.settings.tuning.Tuning as a dict). `results` maps a way of searching ("vector",
     "keyword", "hybrid", "reranked") to {"recall@5": {"value", "low", "high"}, ..., "milliseconds": {"p50", "p95"}};
     where dimensions or passage lengths are compared, these stand in the place of the way.
 
@@ -126,10 +126,10 @@ class EvaluationRun(models.Model):
 
 
 class AnswerFit(models.Model):
-    """The limits of answering that an evaluation of all saved questions fits to an index (search.fit).
+    """The limits of answering that an evaluation of all saved questions fits to an index (search.evaluation.fit).
 
     Another index has other cosines, and a fit of its own. `observed` keeps what was seen of each question, in numbers
-    alone (search.fit.Observed), so that it can be said what other limits would do.
+    alone (search.evaluation.fit.Observed), so that it can be said what other limits would do.
     """
 
     index = models.OneToOneField(Index, models.CASCADE, related_name="answer_fit")

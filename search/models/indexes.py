@@ -12,7 +12,7 @@ from search.models.presets import Preset
 class Index(models.Model):
     """A generation: one knowledge base, cut, embedded and asked in one way. One serves while another is filled.
 
-    One on trial is filled to be measured and never serves as such (search.lengths).
+    One on trial is filled to be measured and never serves as such (search.evaluation.lengths).
     """
 
     class State(models.TextChoices):

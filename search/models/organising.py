@@ -24,7 +24,7 @@ class Resemblance(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.SUGGESTED)
     decided_by_person = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    number: int  # which version the later one is, or would be: where search.organised has counted
+    number: int  # which version the later one is, or would be: where search.organising.organised has counted
 
     class Meta:
         constraints = [models.UniqueConstraint(name="a_pair_of_documents_once", fields=["later", "earlier"])]

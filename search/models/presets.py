@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from search.server_keys import is_key
+from search.presets.server_keys import is_key
 
 
 def _must_name_a_key(variable: str) -> None:

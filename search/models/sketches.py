@@ -10,8 +10,9 @@ from search.models.presets import Preset
 class DocumentSketch(models.Model):
     """A document's word sequences, small: enough to find its near-duplicates among thousands.
 
-    `data` is a MinHash signature (search.resemble.PERMUTATIONS little-endian uint32) of the `shingles` different
-    sequences. It holds for the text that was ready at `made_for`; a document without such a row is still to compare.
+    `data` is a MinHash signature (search.organising.resemble.PERMUTATIONS little-endian uint32) of the `shingles`
+    different sequences. It holds for the text that was ready at `made_for`; a document without such a row is still to
+    compare.
     """
 
     document = models.OneToOneField(Document, models.CASCADE, related_name="sketch")

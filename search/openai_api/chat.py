@@ -19,12 +19,12 @@ from kb.hang_up import has_hung_up
 from kb.models import ApiKey, Document
 from kb.request import Request
 from search.cite import Source
+from search.conversations.streaming import SILENCE, json_event
 from search.openai_api.answer import Found, Written, find, write
 from search.openai_api.errors import hung_up, internal
 from search.openai_api.named import knowledge_bases_of
 from search.openai_api.question import ChatMessage, question_of
 from search.openai_api.route import Body, route
-from search.streaming import SILENCE, json_event
 
 log = logging.getLogger(__name__)
 

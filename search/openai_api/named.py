@@ -10,7 +10,7 @@ from kb.models import KnowledgeBase, User
 from search.embedders import EmbeddingError
 from search.models import Preset, RerankPreset
 from search.openai_api.errors import OpenAIError, away, no_model
-from search.presets import default_preset
+from search.presets.chosen import default_preset
 
 EVERYTHING = "lectern"  # all knowledge bases that the key may read
 DEFAULT = "default"  # the installation's embedding model; of reranking models the first

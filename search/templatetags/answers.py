@@ -3,12 +3,12 @@
 from django import template
 from django.utils.translation import gettext as _
 
+from search.conversations.markdown_export import answer_markdown
+from search.conversations.turns import Turn
 from search.forms import MODES
 from search.highlight import Segment, excerpt, segments
-from search.markdown_export import answer_markdown
 from search.models import Citation
 from search.passage_link import passage_url
-from search.turns import Turn
 
 register = template.Library()
 

@@ -5,8 +5,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from search.evaluation_forms import index_name
-from search.evaluation_pages import asked, compared_rows, measure_name, refusals, way_name
+from search.evaluation.forms import index_name
+from search.evaluation.pages import asked, compared_rows, measure_name, refusals, way_name
 from search.models import EvaluationRun
 
 register = template.Library()
@@ -49,6 +49,6 @@ def set_name(run: EvaluationRun) -> str:
 @register.filter
 def figure(run: EvaluationRun, measure: str) -> dict | None:
     """The measure in the way that chat searches; None where the run has none."""
-    from search.comparison import chat_way
+    from search.evaluation.comparison import chat_way
 
     return run.results.get(chat_way(run), {}).get(measure)

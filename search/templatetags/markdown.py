@@ -4,8 +4,8 @@ from django import template
 from django.utils.safestring import SafeString
 
 from search.claim_notes import notes_of
+from search.conversations.turns import Turn
 from search.markdown import html_of
-from search.turns import Turn
 
 register = template.Library()
 

@@ -6,7 +6,7 @@ from django.utils.translation import ngettext
 
 from kb.models import Document
 from search.models import Resemblance
-from search.organised import pair_of
+from search.organising.organised import pair_of
 
 register = template.Library()
 THE_SAME = 0.995

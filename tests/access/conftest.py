@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from kb.models import ApiKey, KnowledgeBase, Membership, Role, digest_of
-from search.measures import MEASURES
+from search.evaluation.measures import MEASURES
 from search.models import (
     Citation,
     Conversation,

@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 from kb.models import Section
 from search.bear_out import held
 from search.cite import cite
+from search.conversations.record import record
 from search.models import Conversation, Message
 from search.passage import Passage
-from search.record import record
 from tests.browser.conftest import Watch
 from tests.search.library import add_document, make_index
 

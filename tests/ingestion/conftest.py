@@ -20,7 +20,7 @@ def embedder(db, monkeypatch, settings, tmp_path):
         max_tokens=256,
     )
     monkeypatch.setitem(embedders.ENGINES, "words", "tests.engines.WordsEmbedder")
-    monkeypatch.setattr("search.wanted.default_preset", lambda: preset)
+    monkeypatch.setattr("search.generations.wanted.default_preset", lambda: preset)
     for user in ("work", "build"):
         monkeypatch.setattr(f"ingestion.{user}.loaded", lambda preset: engine)
     monkeypatch.setattr(doorbell, "_send", lambda task, *arguments: True)

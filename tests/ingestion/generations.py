@@ -4,7 +4,7 @@ from ingestion import embed
 from ingestion.tend import start_generations
 from ingestion.work import cut_for
 from kb.models import Document, KnowledgeBase, Section, digest_of
-from search.generations import serving_index
+from search.generations.current import serving_index
 from search.models import Index, Preset, SearchSettings
 from tests.engines import DIMENSION
 

@@ -8,7 +8,7 @@ from kb.models import Document, KnowledgeBase
 from search import whole as wholes
 from search.embedders import EmbeddingError
 from search.embedders import loaded as embedders
-from search.generations import serving_index
+from search.generations.current import serving_index
 from search.models import DocumentVector, Index, Preset, Vector
 from tests.ingestion.generations import ask_for, send, start_generations
 from tests.search.odd_server import WIDTH, OddServer
@@ -44,7 +44,7 @@ def served(server, name: str = "odd", **fields) -> Preset:
 def preset(server, monkeypatch):
     """The installation's."""
     preset = served(server)
-    monkeypatch.setattr("search.wanted.default_preset", lambda: preset)
+    monkeypatch.setattr("search.generations.wanted.default_preset", lambda: preset)
     return preset
 
 

@@ -8,7 +8,7 @@ from ingestion import embed, pipeline, queue
 from ingestion.receive import receive
 from kb.models import Document
 from search import lane
-from search.near_duplicates import compare_new
+from search.organising.near_duplicates import compare_new
 from search.retrieve import retrieve
 
 SUBJECTS = (

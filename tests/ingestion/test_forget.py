@@ -8,8 +8,8 @@ from ingestion.tend import start_generations
 from kb.files import path_of
 from kb.models import Chunk, Document, KnowledgeBase
 from search import forget
+from search.generations.switch import roll_back
 from search.models import DocumentVector, Index, PartVector, Preset, SearchSettings, TaskVector, Vector
-from search.switch import roll_back
 from search.vectors import encode
 from tests.engines import DIMENSION
 from tests.ingestion.generations import ask_for, preset

@@ -8,14 +8,14 @@ from ingestion.tend import start_generations
 from ingestion.work import embed as embed_batch
 from kb.models import Chunk, Document, KnowledgeBase
 from search.embedders import EmbeddingError
-from search.generations import lacking, serving_index
+from search.generations.current import lacking, serving_index
+from search.generations.refusals import refused, try_again
+from search.generations.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
+from search.generations.wanted import shape_for, shape_of
 from search.models import Index, IndexedDocument, SearchSettings, Vector
-from search.refusals import refused, try_again
 from search.retrieve import retrieve
+from search.settings.tuning import settings_for
 from search.stores import open_store
-from search.switch import SwitchError, cancel, forget_previous, roll_back, switch_to
-from search.tuning import settings_for
-from search.wanted import shape_for, shape_of
 from tests.ingestion.generations import State, ask_for, fill, index_of, preset, send, work
 
 QUESTION = "Who noted the glaze of entry 3-1?"
@@ -448,7 +448,7 @@ def test_the_installations_new_model_is_taken_by_those_who_leave_it_to_the_insta
     fill(handbook, [1])
     fill(other, [2])
     new = preset("new")
-    monkeypatch.setattr("search.wanted.default_preset", lambda: new)
+    monkeypatch.setattr("search.generations.wanted.default_preset", lambda: new)
     work()
     assert (serving_index(handbook).preset.name, serving_index(other).preset) == ("new", mine)
 
@@ -458,7 +458,7 @@ def test_where_the_installations_model_is_away_nothing_is_rebuilt(handbook, embe
         raise EmbeddingError("It is not on this machine.", permanent=True)
 
     fill(handbook, [1])
-    monkeypatch.setattr("search.wanted.default_preset", away)
+    monkeypatch.setattr("search.generations.wanted.default_preset", away)
     start_generations()
     assert Index.objects.count() == 1
 

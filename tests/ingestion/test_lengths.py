@@ -12,13 +12,20 @@ from django.utils import timezone
 from ingestion import build, embed, purge, reconcile
 from ingestion.work import embed as embed_batch
 from kb.models import ApiKey, Chunk, Chunking
-from search import evaluate
-from search import evaluation_jobs as jobs
 from search.embedders import EmbeddingError
-from search.generations import serving_index
-from search.lengths import LengthsError, building, compare_lengths, numbers_in, plan, retire_trials, use_length
+from search.evaluation import evaluate, jobs
+from search.evaluation.lengths import (
+    LengthsError,
+    building,
+    compare_lengths,
+    numbers_in,
+    plan,
+    retire_trials,
+    use_length,
+)
+from search.generations.current import serving_index
+from search.generations.progress import progress_of
 from search.models import EvaluationRun, Index, IndexedDocument, SearchSettings, Vector
-from search.progress import progress_of
 from search.retrieve import retrieve
 from tests.ingestion.generations import State, ask_for, fill, index_of, preset, work
 from tests.search.evaluating import keep

@@ -12,9 +12,9 @@ from ingestion.errors import IngestionError
 from ingestion.receive import clean_folder, clean_name, receive
 from kb.files import path_of
 from kb.models import Chunk, Document
-from search.generations import serving_index
+from search.generations.current import serving_index
+from search.generations.switch import forget_previous
 from search.models import Index, IndexedDocument, Vector
-from search.switch import forget_previous
 
 TEXT = "Rules\n\nThe kiln opens at noon.\n\nGlazes are mixed on Tuesdays.\n"
 Status, Stage = Document.Status, Document.Stage

@@ -8,11 +8,11 @@ import pytest
 from ingestion import embed, meter
 from ingestion.tend import start_generations
 from kb.models import Document, KnowledgeBase
-from search.effect import about, effect_of, in_words
-from search.generations import serving_index
+from search.generations.current import serving_index
+from search.generations.progress import progress_of, tokens_left
+from search.generations.wanted import shape_for
 from search.models import DocumentVector, Index, SearchSettings
-from search.progress import progress_of, tokens_left
-from search.wanted import shape_for
+from search.settings.effect import about, effect_of, in_words
 from tests.engines import WordsEmbedder
 from tests.ingestion.generations import State, ask_for, fill, index_of, preset, send, work
 

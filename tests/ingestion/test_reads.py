@@ -13,7 +13,7 @@ from kb.models import Chunk, Document, KnowledgeBase
 from search.embedders import open_embedder
 from search.ledger import account_of
 from search.models import DocumentVector, Index, Preset, Vector
-from search.presets import settings_of
+from search.presets.chosen import settings_of
 from search.tokenize import tokenizer_of
 from tests.search.odd_server import WIDTH, OddServer
 from tests.search.tiny_models import tiny_qwen3
@@ -45,7 +45,7 @@ def preset_of(shelf, tiny, monkeypatch):
         preset = Preset.objects.create(
             name=f"tiny {max_tokens}", model=tiny, dimension=64, max_tokens=max_tokens, backend="torch"
         )
-        monkeypatch.setattr("search.wanted.default_preset", lambda: preset)
+        monkeypatch.setattr("search.generations.wanted.default_preset", lambda: preset)
         return preset
 
     return make
@@ -121,7 +121,7 @@ def served(server, monkeypatch):
     preset = Preset.objects.create(
         name="served", engine="server", model="odd-model", dimension=WIDTH, max_tokens=200, url=server.url
     )
-    monkeypatch.setattr("search.wanted.default_preset", lambda: preset)
+    monkeypatch.setattr("search.generations.wanted.default_preset", lambda: preset)
     return preset
 
 

@@ -6,13 +6,13 @@ import pytest
 from ingestion import build, embed
 from ingestion.tend import start_generations
 from kb.models import Chunk, Document
-from search import audit
-from search.generations import lacking
+from search.checking import audit
+from search.generations.current import lacking
+from search.generations.switch import roll_back
 from search.models import Index, IndexedDocument, SearchSettings, Vector
 from search.place import take_out
 from search.retrieve import retrieve
 from search.stores import open_store
-from search.switch import roll_back
 from search.vectors import encode
 from tests.engines import DIMENSION
 from tests.ingestion.generations import State, ask_for, fill, index_of, preset, send, work

@@ -11,8 +11,8 @@ from ingestion.receive import receive
 from ingestion.tend import start_generations
 from kb.models import Chunk, Document, KnowledgeBase
 from search.embedders import EmbeddingError
+from search.generations.progress import progress_of
 from search.models import DocumentVector, Index, Preset, Vector
-from search.progress import progress_of
 from search.vectors import decode
 from search.whole import any_lacking, lacking_whole, mean
 from tests.engines import DIMENSION, WordsEmbedder

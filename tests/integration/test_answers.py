@@ -10,7 +10,7 @@ from django.test import Client
 
 from kb.models import KnowledgeBase, Membership, Role, User
 from search import answer_lane
-from search.abandoned import end_abandoned
+from search.conversations.abandoned import end_abandoned
 from search.keywords import open_keywords
 from search.models import ChatModel, Conversation, Message
 from search.place import entry_of

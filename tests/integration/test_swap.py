@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(databases=[])]
 DOCUMENTS, SENTENCES = 40, 150  # a dozen passages each
 MAKE_PRESET = """
 from search.models import Preset
-from search.presets import default_preset
+from search.presets.chosen import default_preset
 one = default_preset()
 one.pk, one.name, one.max_tokens = None, "Narrow", 128
 one.save()

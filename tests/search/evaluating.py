@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from search import evaluate
+from search.evaluation import evaluate
 from search.keywords import Entry, open_keywords
 from search.models import EvaluationRun, Question, QuestionSet, Relevant
 from tests.search.library import DIMENSION, add_document
@@ -44,7 +44,7 @@ def engines(settings, tmp_path, monkeypatch):
     monkeypatch.setattr("search.lane.embed_query", embed_query)
     monkeypatch.setattr("search.lane.forget", remembered.clear)
     monkeypatch.setattr("search.lane.embed_texts", lambda preset, texts: np.stack([vector_of(text) for text in texts]))
-    monkeypatch.setattr("search.evaluation_jobs.send", lambda *message: seen["sent"].append(message) or True)
+    monkeypatch.setattr("search.evaluation.jobs.send", lambda *message: seen["sent"].append(message) or True)
     return seen
 
 

@@ -14,13 +14,13 @@ from kb.acting import acts
 from kb.calls import waiting
 from kb.models import Call
 from search import answer_lane
-from search.abandoned import end_abandoned
 from search.answer_lane import AnswerLaneError
 from search.answering.threads import beating, checking, extracting, keeping, starting
 from search.cite import cite
+from search.conversations.abandoned import end_abandoned
+from search.conversations.record import record
 from search.models import Conversation, Message
 from search.passage import Passage
-from search.record import record
 from search.writing import end_without_model, name_of
 from tests.integration.lectern import until
 from tests.search.model_server import ANSWER, Habits

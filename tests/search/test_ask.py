@@ -5,10 +5,10 @@ import pytest
 from kb.access import readable_by
 from kb.models import Membership
 from search.ask import answer_once, ask, visible_answer, visible_citations
+from search.conversations.record import title_of
 from search.keywords import open_keywords
 from search.models import Conversation, Index
 from search.place import entry_of
-from search.record import title_of
 from tests.search.library import add_document, make_index
 
 LEAVE = "Offices close at six. Every employee has 25 days of annual leave. Parking is free."

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 
 from kb.models import Chunk, KnowledgeBase
-from search import audit
+from search.checking import audit
 from search.keywords import KeywordError, open_keywords
 from search.models import Index, Installation
 from search.place import place, take_out

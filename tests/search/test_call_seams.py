@@ -111,7 +111,7 @@ def test_an_evaluations_questions_are_asked_by_whoever_began_it(handbook, alice,
     monkeypatch.setattr("search.lane.embed_query", embed)
     texts = lambda preset, texts: np.stack([embed(preset, text) for text in texts])  # noqa: E731
     monkeypatch.setattr("search.lane.embed_texts", texts)
-    monkeypatch.setattr("search.evaluation_jobs.send", lambda *message: True)
+    monkeypatch.setattr("search.evaluation.jobs.send", lambda *message: True)
     evaluating.keep(handbook, "Lunch?", evaluating.shelve(make_index(handbook))["lunch"])
     assert evaluating.done(handbook, asked_by=alice).state == EvaluationRun.State.DONE
     assert {(who.caller, who.user, who.knowledge_base) for who in seen} == {("evaluation", alice.pk, str(handbook.pk))}

@@ -3,11 +3,11 @@
 import pytest
 from django.conf import settings as installation
 
-from search.catalogue import SHIPPED, fields_of, named, recognised
 from search.embedders import EmbeddingError
-from search.model_server import fields_at, models_at
 from search.models import Preset
-from search.presets import default_preset
+from search.presets.catalogue import SHIPPED, fields_of, named, recognised
+from search.presets.chosen import default_preset
+from search.presets.model_server import fields_at, models_at
 from tests.search.odd_server import WIDTH, OddServer
 
 pytestmark = pytest.mark.django_db

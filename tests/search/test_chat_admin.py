@@ -188,7 +188,7 @@ def test_a_model_that_fails_is_answered_with_a_sentence(panel, habits, sentence)
 
 
 def test_a_model_that_takes_too_long_is_not_waited_for(panel, monkeypatch):
-    monkeypatch.setattr("search.chat_trial.TRIAL_SECONDS", 0.5)
+    monkeypatch.setattr("search.chat.trial.TRIAL_SECONDS", 0.5)
     with ModelServer(Habits(fault="hangs")) as server:
         shown = panel.post(reverse("admin:search_chatmodel_try", args=[made(url=server.url).pk])).content.decode()
     assert "did not answer in time" in shown

@@ -6,12 +6,13 @@ import pytest
 from django.urls import reverse
 
 from kb.models import KnowledgeBase, Membership
-from search import again, answer_lane
+from search import answer_lane
+from search.conversations import again
+from search.conversations.places import standing
+from search.conversations.record import questions_before
 from search.keywords import open_keywords
 from search.models import ChatModel, Citation, Conversation, Message
 from search.place import entry_of
-from search.places import standing
-from search.record import questions_before
 from tests.search.library import add_document, make_index
 
 HTMX = {"HX-Request": "true"}

@@ -11,11 +11,11 @@ from django.core.management import CommandError, call_command
 
 from kb.files import path_of
 from kb.models import Chunk, Document, KnowledgeBase
-from search import check as checking
-from search import faulty_vectors, repair
-from search.audit import mend_indexes, rebuild
-from search.check import check_part, parts
-from search.faults import Fault
+from search.checking import check as checking
+from search.checking import faulty_vectors, repair
+from search.checking.audit import mend_indexes, rebuild
+from search.checking.check import check_part, parts
+from search.checking.faults import Fault
 from search.keywords import Entry, KeywordError, open_keywords
 from search.models import Index, Vector
 from search.place import place

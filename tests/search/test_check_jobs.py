@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from kb.models import KnowledgeBase
 from kb.workers import new_worker
-from search import check_jobs
-from search.check import check_part, parts
+from search.checking import jobs as check_jobs
+from search.checking.check import check_part, parts
 from search.models import IndexCheck
 from search.place import place
 from search.stores import open_store

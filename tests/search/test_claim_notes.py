@@ -6,9 +6,9 @@ import pytest
 from django.template.loader import render_to_string
 
 from search.bear_out import held
+from search.conversations.turns import turn_of
 from search.models import Citation, Conversation, Message
 from search.passage import Passage
-from search.turns import turn_of
 from tests.search.library import add_document, make_index
 
 TEXTS = ("Every boat pays twelve crowns a week.", "Dogs are welcome in the office on Fridays.")

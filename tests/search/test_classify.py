@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.classify import FITS, NEUTRAL, NEUTRAL_CJK, Examples, fit_of, suggested
+from search.organising.classify import FITS, NEUTRAL, NEUTRAL_CJK, Examples, fit_of, suggested
 
 D = 64
 RANDOM = np.random.default_rng(3)

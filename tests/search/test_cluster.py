@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from search.cluster import FEWEST, groups_of
-from search.organising_due import ENOUGH
+from search.organising.cluster import FEWEST, groups_of
+from search.organising.due import ENOUGH
 
 
 def clouds(number: int, each: int, spread: float = 0.25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,8 +26,8 @@ def test_the_number_of_groups_is_found(number):
 
 def test_of_many_vectors_some_decide_and_all_are_sorted(monkeypatch):
     points, truth = clouds(4, 100)
-    monkeypatch.setattr("search.cluster.FITTED", 80)
-    monkeypatch.setattr("search.cluster.BLOCK", 33)
+    monkeypatch.setattr("search.organising.cluster.FITTED", 80)
+    monkeypatch.setattr("search.organising.cluster.BLOCK", 33)
     found = groups_of(points)
     assert len(set(zip(found.labels.tolist(), truth.tolist(), strict=True))) == 4 == found.labels.max() + 1
     assert len(found.similarity) == 400

@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from kb.models import Chunk, KnowledgeBase
-from search import audit, check, contents
-from search.contents import Contents, pieces
+from search.checking import audit, check, contents
+from search.checking.contents import Contents, pieces
 from search.models import IndexedDocument
 from search.place import place
 from search.stores import open_store

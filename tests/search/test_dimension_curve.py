@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from django.urls import reverse
 
-from search import dimension_curve
-from search import evaluation_pages as pages
-from search.dimension_curve import dimensions_of
+from search.evaluation import dimension_curve, pages
+from search.evaluation.dimension_curve import dimensions_of
 from search.models import EvaluationRun, Index
 from search.vectors import of_chunks, shorten
 from tests.search.evaluating import TEXTS, done, keep, shelve, vector_of
@@ -106,7 +105,7 @@ def test_what_the_store_does_not_find_is_seen(handbook, index, filled):
 
 def test_of_many_vectors_only_the_collection_in_use_is_asked(handbook, index, filled, monkeypatch):
     filled("faiss")
-    monkeypatch.setattr("search.stored_curve.MOST_ROWS", 10)
+    monkeypatch.setattr("search.evaluation.stored_curve.MOST_ROWS", 10)
     run = done(handbook, reason=CURVE)
     assert [dimension for dimension, result in run.results.items() if "store" in result] == ["8"]
     assert pages.store_of(run) == "faiss"

@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 from django.utils import timezone
 
-from search import ask_saved, evaluate
-from search import evaluation_jobs as jobs
 from search.embedders import EmbeddingError
-from search.evaluation_schedule import start_due
+from search.evaluation import ask_saved, evaluate, jobs
+from search.evaluation.neutral_questions import ENGLISH
+from search.evaluation.schedule import start_due
 from search.models import EvaluationRun, SearchSettings
-from search.neutral_questions import ENGLISH
 from search.rerank import RERANK_AWAY
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 from tests.search.evaluating import TEXTS, done, keep, shelve
 from tests.search.evaluating import engines as engines
 from tests.search.library import make_index

@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from kb.models import ApiKey, Membership, Role
+from search.evaluation.neutral_questions import ENGLISH
+from search.evaluation.question_sets import keep_unanswerable
+from search.evaluation.settings_trial import can_be_tried, preview, tried, verdict
 from search.models import Citation, Conversation, EvaluationRun, Message, Question, QuestionSet, SearchSettings
-from search.neutral_questions import ENGLISH
-from search.question_sets import keep_unanswerable
-from search.settings_trial import can_be_tried, preview, tried, verdict
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 from tests.search.evaluating import TEXTS, done, keep, shelve
 from tests.search.evaluating import engines as engines
 from tests.search.library import make_index
@@ -137,7 +137,7 @@ def test_a_run_is_started_shown_and_compared(page, handbook, saved):
     response = page("evaluation_start", method="post", kind="run")
     run = EvaluationRun.objects.get()
     assert b"waiting" in response.content
-    from search import evaluate
+    from search.evaluation import evaluate
 
     evaluate.run(run.pk)
     shown = page("evaluation_run", run.pk, show="all").content.decode()
@@ -262,7 +262,7 @@ def test_over_the_api_questions_are_saved_asked_and_read(client, alice, handbook
     assert (marked["has_answer"], marked["relevant"]) == (False, [])
     started = client.post(f"{base}/evaluations", {"question_set": kept["id"]}, **key)
     assert started.status_code == 202
-    from search import evaluate
+    from search.evaluation import evaluate
 
     evaluate.run(started.json()["id"])
     found = client.get(f"{base}/evaluations/{started.json()['id']}", **key).json()
@@ -274,7 +274,7 @@ def test_over_the_api_questions_are_saved_asked_and_read(client, alice, handbook
 
 
 def settle(run):
-    from search import evaluate
+    from search.evaluation import evaluate
 
     for one in EvaluationRun.objects.filter(state="queued"):
         evaluate.run(one.pk)
@@ -302,7 +302,7 @@ def test_settings_that_do_no_harm_need_no_yes(handbook, saved, alice):
 
 
 def test_settings_that_find_less_need_a_yes(page, handbook, shelf, monkeypatch):
-    from search import ask_saved
+    from search.evaluation import ask_saved
 
     for title in shelf:
         keep(handbook, f"What about {title}?", shelf[title])
@@ -346,8 +346,8 @@ def test_the_settings_page_tries_them_first_and_saves_them_then(page, client, ha
 @pytest.fixture
 def patch(client, alice, handbook, monkeypatch):
     """Change settings over the API: the status and the body."""
-    monkeypatch.setattr("search.settings_forms.default_preset", lambda: handbook.indexes.get().preset)
-    monkeypatch.setattr("search.wanted.default_preset", lambda: handbook.indexes.get().preset)
+    monkeypatch.setattr("search.settings.forms.default_preset", lambda: handbook.indexes.get().preset)
+    monkeypatch.setattr("search.generations.wanted.default_preset", lambda: handbook.indexes.get().preset)
     key = {"headers": {"authorization": f"Bearer {ApiKey.issue(alice, 'test')[1]}"}, "content_type": "application/json"}
 
     def sent(**changes):
@@ -362,7 +362,7 @@ def saved_weight(handbook):
 
 
 def work():
-    from search import evaluate
+    from search.evaluation import evaluate
 
     for one in EvaluationRun.objects.filter(state="queued"):
         evaluate.run(one.pk)
@@ -381,7 +381,7 @@ def test_over_the_api_settings_are_tried_first_and_saved_when_they_do_no_harm(pa
 
 
 def test_over_the_api_settings_that_find_less_are_saved_only_anyway(patch, handbook, shelf, monkeypatch):
-    from search import ask_saved
+    from search.evaluation import ask_saved
 
     for title in shelf:
         keep(handbook, f"What about {title}?", shelf[title])

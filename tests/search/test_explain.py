@@ -11,7 +11,7 @@ from search.models import RerankPreset, SearchSettings
 from search.rerankers import RerankError
 from search.retrieve import retrieve
 from search.route import DocumentHit
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 from tests.search.library import add_document, direction, make_index
 
 pytestmark = pytest.mark.django_db

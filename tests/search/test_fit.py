@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.answerable import KINDS, USUAL, Limits, Signs
-from search.fit import FEWEST, MOST_REFUSED, Cost, Observed, cost_at, cost_of, fit, strengths
+from search.evaluation.fit import FEWEST, MOST_REFUSED, Cost, Observed, cost_at, cost_of, fit, strengths
 
 values = st.floats(0, 1).map(lambda value: round(value, 3))
 signs = st.builds(Signs, values, st.none() | values, st.booleans())

@@ -8,7 +8,7 @@ import pytest
 from search.arrange import BEYOND, SUPERSEDED, in_turn
 from search.fold import fold
 from search.passage import Passage
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 
 BASE = uuid.UUID(int=1)
 LONG = (

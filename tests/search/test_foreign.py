@@ -4,15 +4,15 @@ from dataclasses import asdict
 
 import pytest
 
-from search import ask_saved
-from search.answer_fits import observed_for
 from search.answerable import USUAL, Limits, limits_by_hand
 from search.answerers.extractive import ExtractiveAnswerer
 from search.embedders import EmbeddingError
+from search.evaluation import ask_saved
+from search.evaluation.answer_fits import observed_for
+from search.evaluation.neutral_questions import CHINESE, ENGLISH
+from search.evaluation.question_sets import keep_unanswerable
 from search.limits import limits_of
 from search.models import AnswerFit, EvaluationRun, Index, Question, QuestionSet, SearchSettings
-from search.neutral_questions import CHINESE, ENGLISH
-from search.question_sets import keep_unanswerable
 from search.retrieve import retrieve
 from search.structure import with_parts
 from tests.search.evaluating import TEXTS, done, keep, shelve
@@ -157,7 +157,7 @@ def test_another_index_has_limits_of_its_own(handbook, index, saved):
 
 
 def test_the_switch_to_an_index_brings_its_fit_and_going_back_the_other(handbook, index, saved):
-    from search.switch import roll_back, switch_to
+    from search.generations.switch import roll_back, switch_to
 
     built = make_index_beside(handbook)
     for document in handbook.documents.all():
@@ -225,7 +225,7 @@ def test_a_killed_worker_loses_no_question_that_was_to_be_refused(handbook, save
     monkeypatch.setattr(ask_saved, "ROUND", 0.0)
     run = done(handbook)
     rounds = 1
-    from search import evaluate
+    from search.evaluation import evaluate
 
     while run.state == State.QUEUED:
         evaluate.run(run.pk)
@@ -238,7 +238,7 @@ def test_a_killed_worker_loses_no_question_that_was_to_be_refused(handbook, save
 
 
 def test_with_questions_to_be_refused_alone_a_new_index_needs_no_trial(handbook, index):
-    from search.trial import Trial, trial_of
+    from search.evaluation.trial import Trial, trial_of
 
     refused(handbook, "Who discovered the rings of Saturn?")
     assert trial_of(make_index_beside(handbook)).state == Trial.State.NO_QUESTIONS

@@ -7,14 +7,14 @@ from django.utils import timezone
 
 from ingestion.reconcile import STEPS
 from kb.acting import Acting, acting
-from search.abandoned import check_left, end_abandoned, end_if_abandoned
 from search.answering.check import check
 from search.answering.keep import keep, keep_so_far
 from search.answering.runs import Ending
 from search.cite import cite
+from search.conversations.abandoned import check_left, end_abandoned, end_if_abandoned
+from search.conversations.record import record
 from search.models import Conversation, Message
 from search.passage import Passage
-from search.record import record
 from tests.search.library import add_document, make_index
 
 State = Message.State

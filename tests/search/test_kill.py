@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kb.models import KnowledgeBase
-from search import audit
+from search.checking import audit
 from search.place import place
 from search.stores import StoreError, open_store
 from tests.search.chroma_server import ChromaServer

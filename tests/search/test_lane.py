@@ -20,7 +20,7 @@ from search.embedders import EmbeddingError
 from search.embedders.loaded import loaded
 from search.embedders.local import LocalEmbedder
 from search.models import Preset
-from search.presets import default_preset, settings_of
+from search.presets.chosen import default_preset, settings_of
 from tests.engines import DIMENSION, WordsEmbedder
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.comparison import compare
-from search.measures import MEASURES, Judged, chance_of_fall, interval, means, measure, percentiles
+from search.evaluation.comparison import compare
+from search.evaluation.measures import MEASURES, Judged, chance_of_fall, interval, means, measure, percentiles
 from search.models import EvaluationRun
 
 

@@ -5,9 +5,9 @@ import pytest
 from kb.models import KnowledgeBase
 from search import lane_models, lane_server
 from search.embedders import loaded as embedders
-from search.generations import serving_presets, used_presets
+from search.generations.current import serving_presets, used_presets
 from search.models import Index, Preset
-from search.presets import settings_of
+from search.presets.chosen import settings_of
 from tests.engines import WordsEmbedder
 from tests.search.library import make_index, make_preset
 
@@ -19,7 +19,7 @@ def opened(monkeypatch):
     engine = WordsEmbedder(None)
     monkeypatch.setattr(embedders, "open_embedder", lambda settings: names.append(settings.model) or engine)
     monkeypatch.setattr(embedders, "_open", {})
-    monkeypatch.setattr("search.generations.default_preset", lambda: make_preset(4))
+    monkeypatch.setattr("search.generations.current.default_preset", lambda: make_preset(4))
     return names
 
 

@@ -6,7 +6,8 @@ from django.core.management import CommandError, call_command
 
 from kb.models import KnowledgeBase
 from kb.services import answers
-from search import audit, move
+from search import move
+from search.checking import audit
 from search.models import Vector
 from search.nearest import nearest_chunks
 from search.place import place

@@ -7,10 +7,10 @@ from django.utils import timezone
 from ingestion import queue
 from kb.models import Document, KnowledgeBase, Section
 from search import compared
-from search.families import confirm, history_of, refuse, settle
 from search.models import DocumentSketch, Resemblance
-from search.near_duplicates import compare_new
-from search.versions import read_name
+from search.organising.families import confirm, history_of, refuse, settle
+from search.organising.near_duplicates import compare_new
+from search.organising.versions import read_name
 from tests.search.papers import paper, prose
 
 State = Resemblance.State

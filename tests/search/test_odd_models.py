@@ -12,9 +12,9 @@ from sentence_transformers import SentenceTransformer
 
 from search.embedders import EmbeddingError
 from search.embedders.local import LocalEmbedder
-from search.model_files import STATIC_READS, facts_of
-from search.preset_start import start_of
-from search.presets import default_preset
+from search.presets.chosen import default_preset
+from search.presets.model_files import STATIC_READS, facts_of
+from search.presets.start import start_of
 from search.tokenize import tokenizer_named
 from tests.search.odd_models import tiny_distilbert, tiny_mpnet, tiny_old_layout, tiny_static, tiny_two_poolings
 from tests.search.test_tiny_models import settings_for
@@ -119,7 +119,7 @@ def test_configurations_that_call_things_otherwise_are_understood(tmp_path, conf
 def test_reading_the_files_brings_no_pytorch_into_a_web_process(tmp_path):
     folder = tiny_old_layout(tmp_path)
     code = (
-        "import sys, django; django.setup(); from search.model_files import facts_of;"
+        "import sys, django; django.setup(); from search.presets.model_files import facts_of;"
         "assert facts_of(sys.argv[1]).dimension == 32; sys.exit('torch' in sys.modules)"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}

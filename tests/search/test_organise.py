@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from kb.models import Document
-from search import lane, organise, organising_due, organising_jobs
+from search import lane
 from search.embedders import EmbeddingError
 from search.models import (
     DocumentTag,
@@ -21,8 +21,11 @@ from search.models import (
     Topic,
     TopicDocument,
 )
-from search.tags import decide
-from search.topics import in_old_places
+from search.organising import due as organising_due
+from search.organising import jobs as organising_jobs
+from search.organising import organise
+from search.organising.tags import decide
+from search.organising.topics import in_old_places
 from search.vectors import encode
 from tests.engines import DIMENSION, WordsEmbedder
 from tests.search.library import make_index

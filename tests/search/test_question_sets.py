@@ -7,11 +7,11 @@ import zipfile
 import pytest
 
 from kb.models import Section
+from search.evaluation.question_export import as_jsonl, write_beir
+from search.evaluation.question_files import QuestionFileError, read
+from search.evaluation.question_sets import import_file, keep_from_message, keep_unanswerable
+from search.evaluation.relevance import Place, place_of, targets_of
 from search.models import Citation, Conversation, Message, Question
-from search.question_export import as_jsonl, write_beir
-from search.question_files import QuestionFileError, read
-from search.question_sets import import_file, keep_from_message, keep_unanswerable
-from search.relevance import Place, place_of, targets_of
 from tests.search.evaluating import engines as engines
 from tests.search.evaluating import keep, shelve
 from tests.search.library import make_index

@@ -3,7 +3,7 @@
 import pytest
 
 from search.models import RerankPreset
-from search.rerank_catalogue import SHIPPED, preset_from, shipped
+from search.presets.rerank_catalogue import SHIPPED, preset_from, shipped
 from search.rerankers.qwen3 import INSTRUCTION
 
 

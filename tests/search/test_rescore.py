@@ -6,7 +6,7 @@ import pytest
 from kb.access import readable_by
 from search.models import Index
 from search.retrieve import retrieve
-from search.tuning import Tuning
+from search.settings.tuning import Tuning
 from tests.search.library import add_document, make_index
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.resemble import estimate, shared, shingles_of, short, signature_of
+from search.organising.resemble import estimate, shared, shingles_of, short, signature_of
 
 WORDS = [f"word{n}" for n in range(2000)]
 HANZI = [chr(0x4E00 + (n * 37) % 5000) for n in range(2000)]
@@ -65,7 +65,7 @@ def test_signatures_estimate_what_the_sequences_share(first, last):
 
 
 def test_many_are_compared_block_by_block(monkeypatch):
-    monkeypatch.setattr("search.resemble.BLOCK", 7)
+    monkeypatch.setattr("search.organising.resemble.BLOCK", 7)
     random = np.random.default_rng(1)
     columns = random.integers(0, 256, (256, 20), np.uint8)
     columns[:, 19] = columns[:, 3]

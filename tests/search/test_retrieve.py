@@ -9,8 +9,8 @@ from search.embedders import EmbeddingError
 from search.keywords import Entry, KeywordError, open_keywords
 from search.models import Index, SearchSettings
 from search.retrieve import retrieve
+from search.settings.tuning import Tuning
 from search.stores import Neighbour, StoreError
-from search.tuning import Tuning
 from tests.search.library import add_document, direction, make_index
 
 pytestmark = pytest.mark.django_db

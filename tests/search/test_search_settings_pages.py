@@ -4,12 +4,12 @@ import pytest
 from django.urls import reverse
 
 from kb.models import KnowledgeBase
-from search.measures import MEASURES
+from search.evaluation.measures import MEASURES
+from search.evaluation.trial import Trial, trial_of
+from search.generations.refusals import refuse
 from search.models import AnswerFit, Index, Preset, Question, SearchSettings
 from search.models.evaluation import EvaluationRun, QuestionSet
-from search.refusals import refuse
-from search.trial import Trial, trial_of
-from search.tuning import settings_for
+from search.settings.tuning import settings_for
 from tests.search.library import add_document, direction, make_index, make_preset
 
 State = Index.State
@@ -274,7 +274,7 @@ def finish(run: EvaluationRun, mrr: float) -> None:
 def test_a_built_index_serves_by_itself_if_it_is_not_worse_on_the_saved_questions(
     manager, handbook, questioned, mrr, state
 ):
-    from search.switch import decide
+    from search.generations.switch import decide
 
     assert not decide(questioned)
     trial = trial_of(questioned)
@@ -291,7 +291,7 @@ def test_a_built_index_serves_by_itself_if_it_is_not_worse_on_the_saved_question
 
 
 def test_by_hand_the_saved_questions_are_asked_and_shown_all_the_same(manager, handbook, questioned):
-    from search.switch import decide
+    from search.generations.switch import decide
 
     SearchSettings.objects.create(knowledge_base=handbook, switch=SearchSettings.Switch.BY_HAND)
     decide(questioned)
@@ -306,7 +306,7 @@ def test_by_hand_the_saved_questions_are_asked_and_shown_all_the_same(manager, h
 
 
 def test_a_trial_that_failed_leaves_it_to_a_person(handbook, questioned):
-    from search.switch import decide
+    from search.generations.switch import decide
 
     decide(questioned)
     EvaluationRun.objects.update(state="failed")
@@ -316,7 +316,7 @@ def test_a_trial_that_failed_leaves_it_to_a_person(handbook, questioned):
 
 
 def test_questions_that_know_no_document_keep_no_index_from_being_put_to_use(handbook, questioned):
-    from search.switch import decide
+    from search.generations.switch import decide
 
     Question.objects.get().relevant.all().delete()
     assert trial_of(questioned).state == Trial.State.NO_QUESTIONS

@@ -7,9 +7,9 @@ from django.urls import reverse
 
 from search.lane import engine_settings
 from search.models import Preset
-from search.preset_start import start_of
-from search.presets import settings_of
-from search.server_keys import is_key, key_for
+from search.presets.chosen import settings_of
+from search.presets.server_keys import is_key, key_for
+from search.presets.start import start_of
 from tests.search.odd_server import OddServer
 
 KEY = "KB_EMBEDDING_API_KEY"

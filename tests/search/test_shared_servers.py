@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from kb.models import KnowledgeBase
-from search import audit
-from search.check import check_part, parts
+from search.checking import audit
+from search.checking.check import check_part, parts
 from search.identity import identity
 from search.keywords.milvus import MilvusWords
 from search.models import Installation

@@ -47,7 +47,7 @@ def written(monkeypatch, message):
                 yield {"ending": {"state": "done"}}
 
         monkeypatch.setattr(answer_lane, "follow", follow)
-        monkeypatch.setattr("search.streaming.SHOW_EVERY", 0)
+        monkeypatch.setattr("search.conversations.streaming.SHOW_EVERY", 0)
 
     return say
 
@@ -95,7 +95,7 @@ def streamed(client, message) -> str:
 
 
 def test_while_the_model_is_silent_a_comment_keeps_the_connection(client, message, written, monkeypatch):
-    monkeypatch.setattr("search.streaming.SILENCE_EVERY", 0)
+    monkeypatch.setattr("search.conversations.streaming.SILENCE_EVERY", 0)
     written("", "", "Hotels may cost 140 EUR [1].", "")
     text = streamed(client, message)
     assert text.startswith(": \n\n: \n\nevent: blocks\n")
@@ -110,8 +110,8 @@ def test_comments_are_not_sent_more_often_than_is_of_use(client, message, writte
 def test_what_came_too_fast_to_be_shown_is_shown_in_the_next_silence(client, message, written, monkeypatch):
     written("Hotels", " may", "", ended=False)
     clock = iter((1.0, 1.0, 1.01, 2.0, 2.0, 3.0))
-    monkeypatch.setattr("search.streaming.SHOW_EVERY", 0.12)
-    monkeypatch.setattr("search.streaming.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("search.conversations.streaming.SHOW_EVERY", 0.12)
+    monkeypatch.setattr("search.conversations.streaming.time", SimpleNamespace(monotonic=lambda: next(clock)))
     tails = [data for name, data in events(client, message) if name == "tail"]
     assert ["may" in tail for tail in tails] == [False, True]
 
@@ -119,7 +119,7 @@ def test_what_came_too_fast_to_be_shown_is_shown_in_the_next_silence(client, mes
 def test_a_reader_who_is_gone_holds_nothing_and_the_answer_goes_on(client, message, monkeypatch):
     said = []
     monkeypatch.setattr(answer_lane, "follow", lambda name: iter(lambda: said.append(name) or {}, None))
-    monkeypatch.setattr("search.streaming.has_hung_up", lambda request: len(said) == 5)
+    monkeypatch.setattr("search.conversations.streaming.has_hung_up", lambda request: len(said) == 5)
     assert streamed(client, message).endswith("retry: 2000\n\n")
     message.refresh_from_db()
     assert (len(said), message.state) == (5, "writing")

@@ -1,6 +1,6 @@
 """Groups of texts are named by the words that tell them apart."""
 
-from search.telling import telling_words
+from search.organising.telling import telling_words
 
 HEARTS = ["Patients with heart disease took it.", "Heart diseases are frequent.", "The heart of the patient: disease"]
 WINGS = ["The wing in a supersonic flow.", "Supersonic flow over wings was measured.", "Of wings and flow"]

@@ -11,7 +11,7 @@ from search.embedders import EmbeddingError, EmbeddingSettings
 from search.embedders.local import LocalEmbedder
 from search.embedders.precision import favourite
 from search.embedders.torch_model import attentions
-from search.model_files import facts_of
+from search.presets.model_files import facts_of
 from search.tokenize import tokenizer_named
 from search.vectors import shorten
 from tests.search.tiny_models import INSTRUCTION, tiny_bert, tiny_mistral, tiny_qwen3, tiny_xlm_roberta

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.versions import later, read_name
+from search.organising.versions import later, read_name
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from tqdm import tqdm
 
 from kb.models import KnowledgeBase
 from kb.workers import new_worker
-from search import check_jobs
-from search.check import SAMPLE, Finding, sentence
+from search.checking import jobs as check_jobs
+from search.checking.check import SAMPLE, Finding, sentence
 from search.models import IndexCheck
 
 WAIT_SECONDS = 1.0

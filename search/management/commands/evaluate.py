@@ -8,15 +8,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kb.beats import alive
 from kb.models import KnowledgeBase
-from search import evaluate
-from search import evaluation_jobs as jobs
-from search.comparison import chat_way
-from search.evaluation_pages import lines_of, measure_name, refusals, usual_way
-from search.lengths import LengthsError, building, compare_lengths, numbers_in, plan, retire_trials
-from search.measures import MEASURES
+from search.evaluation import evaluate, jobs
+from search.evaluation.comparison import chat_way
+from search.evaluation.lengths import LengthsError, building, compare_lengths, numbers_in, plan, retire_trials
+from search.evaluation.measures import MEASURES
+from search.evaluation.pages import lines_of, measure_name, refusals, usual_way
+from search.evaluation.question_sets import complete
+from search.generations.progress import in_short
 from search.models import EvaluationRun, QuestionSet
-from search.progress import in_short
-from search.question_sets import complete
 
 SHOWN = ("recall@1", "recall@5", "recall@10", "mrr@10", "ndcg@10")
 UNFINISHED = (EvaluationRun.State.QUEUED, EvaluationRun.State.RUNNING)

@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from kb.borrow import server_of
 from kb.launch import LaunchError
-from search.audit import expected
+from search.checking.audit import expected
 from search.move import copy, used_indexes
 from search.stores import ENGINES, StoreError, open_store
 

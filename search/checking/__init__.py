@@ -1,0 +1,1 @@
+"""Hold the indexes against the database, and put right what differs."""

@@ -1,0 +1,1 @@
+"""Questions with their answers, kept, shown, gone on with and shared."""

@@ -1,0 +1,1 @@
+"""Measure how well saved questions are answered."""

@@ -1,0 +1,1 @@
+"""Embedding and reranking models as settings: known by name, written down, tried."""
