@@ -1,11 +1,12 @@
 """Another embedding model while people ask: nobody gets an error, a kill costs nothing, and going back is exact."""
 
+import itertools
 import threading
 import time
-from collections import Counter
 
 import pytest
 
+from search.retrieve import EMBEDDING_AWAY
 from tests.integration.lectern import until
 from tests.integration.test_survival import SUBJECTS, new_base, ready
 
@@ -21,6 +22,8 @@ one.save()
 print(one.pk)
 """
 QUESTIONS = [f"What did the keeper of the {SUBJECTS[n % 10]} note in report {n}?" for n in range(100)]
+WORDS_ALONE = str(EMBEDDING_AWAY["hybrid"])
+_never_asked = itertools.count(1)
 
 
 def text_of(number: int) -> str:
@@ -30,12 +33,21 @@ def text_of(number: int) -> str:
     return f"Report {number}\n\n" + " ".join(lines)
 
 
+def new_question() -> str:
+    """One that was never asked before, so that no process remembers its vector."""
+    number = next(_never_asked)
+    return f"What did the keeper of the {SUBJECTS[number % 10]} note in entry {number} of report {number % 40}?"
+
+
 class Askers:
-    """Threads that ask without a pause, until told to stop; every answer that is not one is kept."""
+    """Threads that ask without a pause, until told to stop.
+
+    Every answer that is not one is kept, and of every note when its question was asked, when answered, what it said.
+    """
 
     def __init__(self, lectern, key: str, base: str, number: int = 3) -> None:
         self.lectern, self.key, self.base = lectern, key, base
-        self.answered, self.failures, self.notes = 0, [], Counter()
+        self.answered, self.failures, self.notes = 0, [], []
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=[n], daemon=True) for n in range(number)]
 
@@ -52,27 +64,37 @@ class Askers:
     def _ask(self, number: int) -> None:
         with self.lectern.client(self.key) as client:
             while not self._over.is_set():
-                number += 1
-                answer = self._answer(client, QUESTIONS[number % len(QUESTIONS)])
+                asked_at = time.monotonic()
+                answer = self._answer(client, new_question())
                 if answer.status_code != 200 or not answer.json()["passages"]:
                     self.failures.append((answer.status_code, answer.text[:300]))
                 else:
-                    self.notes.update(answer.json()["notes"])
+                    self.notes += [(asked_at, time.monotonic(), note) for note in answer.json()["notes"]]
                     self.answered += 1
                 time.sleep(0.05)
+
+    def unexplained(self, *away: tuple[float, float]) -> list[str]:
+        """Notes of questions that were on their way in none of these times, or that say something else than this."""
+        return [
+            note
+            for asked_at, answered_at, note in self.notes
+            if note != WORDS_ALONE or not any(asked_at <= end and answered_at >= start for start, end in away)
+        ]
 
     def _answer(self, client, question: str):
         return client.post("/search", json={"query": question, "knowledge_bases": [self.base], "top_k": 5})
 
 
-def top_tens(api, base: str) -> list[list[tuple[int, float]]]:
-    """What 100 questions find by meaning, with the similarities."""
-    return [_top_ten(api, base, question) for question in QUESTIONS]
+def top_tens(api, base: str) -> dict[str, list[list[tuple]]]:
+    """What 100 questions find, by meaning and by both ways: the chunks, their similarities and their scores."""
+    return {mode: [_top_ten(api, base, question, mode) for question in QUESTIONS] for mode in ("vector", "hybrid")}
 
 
-def _top_ten(api, base: str, question: str) -> list[tuple[int, float]]:
-    asked = {"query": question, "knowledge_bases": [base], "top_k": 10, "mode": "vector"}
-    return [(found["chunk"], found["similarity"]) for found in api.post("/search", json=asked).json()["passages"]]
+def _top_ten(api, base: str, question: str, mode: str) -> list[tuple]:
+    asked = {"query": question, "knowledge_bases": [base], "top_k": 10, "mode": mode}
+    answer = api.post("/search", json=asked).json()
+    assert answer["notes"] == []
+    return [(found["chunk"], found["similarity"], found["score"], found["ranks"]) for found in answer["passages"]]
 
 
 def generations(api, base: str) -> dict[str, dict]:
@@ -81,7 +103,7 @@ def generations(api, base: str) -> dict[str, dict]:
 
 
 def is_answered_by_meaning(api, base: str) -> bool:
-    asked = {"query": QUESTIONS[0], "knowledge_bases": [base], "mode": "hybrid"}
+    asked = {"query": new_question(), "knowledge_bases": [base], "mode": "hybrid"}
     return not api.post("/search", json=asked).json()["notes"]
 
 
@@ -98,23 +120,29 @@ def base(api):
 def test_a_swap_under_load_with_a_kill_in_the_middle_fails_no_question_and_can_be_taken_back(lectern, api, base):
     preset = int(lectern.manage("shell", "--no-imports", "-c", MAKE_PRESET).split()[-1])
     before = top_tens(api, base)
-    assert all(len(found) == 10 for found in before)
+    assert all(len(found) == 10 for ways in before.values() for found in ways)
     with Askers(lectern, api.key, base) as askers:
         changed = api.patch(f"/knowledge-bases/{base}/search-settings", json={"preset": preset})
         assert "passages will be embedded" in changed.json()["effect"]
         building = until(lambda: _begun(api, base), 120, "the new index to be begun")
+        killed_at = time.monotonic()
         lectern.kill("celery", "embed")
+        until(lambda: is_answered_by_meaning(api, base), 120, "the embed worker to answer again")
+        answering_at = time.monotonic()
         resumed = until(lambda: _embedded(api, base, building["passages"]), 300, "the building to go on")
         assert resumed["passages"] >= building["passages"]
         until(lambda: generations(api, base)["serving"]["preset"] == "Narrow", 900, "the new index to serve")
         asked_before_going_back = askers.answered
         after = top_tens(api, base)
-        assert after != before
+        assert after["vector"] != before["vector"] and after["hybrid"] != before["hybrid"]
+        went_back_at = time.monotonic()
         back = api.post(f"/knowledge-bases/{base}/generations/rollback")
         assert back.status_code == 200, back.text
         until(lambda: is_answered_by_meaning(api, base), 60, "the old model to answer")
+        old_answers_at = time.monotonic()
         assert top_tens(api, base) == before
     assert askers.failures == []
+    assert askers.unexplained((killed_at, answering_at), (went_back_at, old_answers_at)) == []
     assert askers.answered > asked_before_going_back > 20
     assert {state: one["preset"] for state, one in generations(api, base).items()} == {
         "serving": "all-MiniLM-L6-v2", "previous": "Narrow",
