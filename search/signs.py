@@ -76,7 +76,8 @@ def covered_share(question: str, passages: Sequence[Passage], *, indexes: Sequen
 
 def _serving(passages: Sequence[Passage]) -> list[Index]:
     asked = {passage.knowledge_base_id for passage in passages}
-    return list(Index.objects.filter(knowledge_base__in=asked, state=Index.State.SERVING).select_related("preset"))
+    serving = Index.objects.filter(knowledge_base__in=asked, state=Index.State.SERVING)
+    return list(serving.select_related("preset", "knowledge_base"))
 
 
 def _in_order(passages: Sequence[Passage], indexes: Sequence[Index]) -> list[Index]:

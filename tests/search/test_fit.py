@@ -59,9 +59,11 @@ def test_at_most_so_many_answerable_questions_are_refused_however_many_foreign_o
     assert cost_of(observed, fit(observed)).refused <= MOST_REFUSED * 100
 
 
-def test_where_the_usual_limit_is_as_good_as_any_the_fit_is_no_worse():
-    observed = seen([0.9] * 50, is_answerable=True) + seen([-0.5] * 50, is_answerable=False)
-    assert cost_of(observed, fit(observed)) == Cost(50, 0, 50, 0)
+def test_of_limits_that_are_as_good_the_one_with_most_room_is_taken():
+    observed = seen([0.9] * 50, is_answerable=True) + seen([-0.5] * 49 + [0.0], is_answerable=False)
+    limits = fit(observed)
+    assert USUAL.meaning < limits.meaning < (0.7 + 1.6) / 2
+    assert cost_of(observed, limits) == Cost(50, 0, 50, 0)
 
 
 def test_questions_that_the_model_reads_say_what_words_alone_would_do_too():
@@ -96,14 +98,6 @@ def test_no_more_answerable_questions_are_refused_than_are_allowed(observed):
         own, foreign = strengths(observed, kind)
         usual, fitted = (cost_at(own, foreign, getattr(which, kind)).refused for which in (USUAL, limits))
         assert fitted <= max(usual, MOST_REFUSED * len(own))
-
-
-def test_a_gain_that_may_be_chance_changes_nothing():
-    own, foreign = seen([0.3] * 40, is_answerable=True), seen([-0.5] * 40, is_answerable=False)
-    one_more = [*own[:-1], *seen([0.1], is_answerable=True)]  # refused by the usual limit
-    assert fit([*one_more, *foreign]) == USUAL
-    several = [*own[:-4], *seen([0.1] * 4, is_answerable=True)]
-    assert fit([*several, *foreign]).meaning < USUAL.meaning
 
 
 @given(questions)
