@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from kb.models import Chunk, Document
-from search.models import DocumentVector, PartVector, Preset, Vector
+from search.models import DocumentVector, Index, PartVector, Preset, Vector
 from search.organising.document_matrix import forget_other_beginnings
 
 PAGE = 500  # SQLite takes a bounded number of variables
@@ -17,7 +17,7 @@ def forget_unused(digests: Iterable[str]) -> int:
 
     To be called when the chunks of today are there: what was embedded before is not embedded again.
     """
-    return sum(_delete(Q(digest__in=page)) for page in _pages(sorted(set(digests))))
+    return sum(_delete(Vector.objects.filter(digest__in=page)) for page in _pages(sorted(set(digests))))
 
 
 def unused() -> Iterator[list[int]]:
@@ -28,7 +28,7 @@ def unused() -> Iterator[list[int]]:
         while True:
             look = vectors.filter(digest__gt=last)
             end = look.values_list("digest", flat=True)[A_LOOK - 1 : A_LOOK].first()
-            found = _unused(look.filter(digest__lte=end) if end else look)
+            found = _unused(preset.pk, look.filter(digest__lte=end) if end else look)
             yield list(found.values_list("pk", flat=True))
             if end is None:
                 break
@@ -37,7 +37,7 @@ def unused() -> Iterator[list[int]]:
 
 def forget_rows(vector_ids: Sequence[int]) -> int:
     """Delete these vectors, as far as nothing needs them now."""
-    return sum(_delete(Q(pk__in=page)) for page in _pages(vector_ids))
+    return sum(_delete(Vector.objects.filter(pk__in=page)) for page in _pages(vector_ids))
 
 
 def forget_old_text(document: Document) -> None:
@@ -47,12 +47,18 @@ def forget_old_text(document: Document) -> None:
     forget_other_beginnings(document)
 
 
-def _delete(which: Q) -> int:
-    return _unused(Vector.objects.filter(which)).delete()[0]
+def _delete(vectors: QuerySet[Vector]) -> int:
+    presets = list(vectors.order_by().values_list("preset", flat=True).distinct())
+    return sum(_unused(preset, vectors.filter(preset=preset)).delete()[0] for preset in presets)
 
 
-def _unused(vectors: QuerySet[Vector]) -> QuerySet[Vector]:
-    used = Chunk.objects.filter(digest=OuterRef("digest"), chunking__indexes__preset=OuterRef("preset"))
+def _unused(preset: int, vectors: QuerySet[Vector]) -> QuerySet[Vector]:
+    """Those of a preset's vectors whose text is in no chunk that is cut for an index of it.
+
+    The chunks are to be looked up by their text: SQLite, left to itself, reads all that are cut in one way instead.
+    """
+    ways = Index.objects.filter(preset=preset).values("chunking")
+    used = Chunk.objects.alias(way=F("chunking_id") + 0).filter(digest=OuterRef("digest"), way__in=ways)
     return vectors.filter(~Exists(used))
 
 
