@@ -79,10 +79,23 @@ def _memory() -> float:
 
 def quality(sets: list[QuestionSet]) -> None:
     """Every set is a knowledge base of its own."""
-    from search.keywords import Entry
     from search.keywords.tantivy import TantivyIndex
 
-    keywords, named = TantivyIndex(Path(tempfile.mkdtemp(prefix="keywords-"))), {}
+    keywords = TantivyIndex(Path(tempfile.mkdtemp(prefix="keywords-")))
+    named = _shelved(keywords, sets)
+    everything = list(range(1, len(sets) + 1))
+    print(f"\n| set | asked | {' | '.join(MEASURES)} |\n|---|---|{'---|' * len(MEASURES)}")
+    for number, one in enumerate(sets, start=1):
+        for how, indexes in (("alone", [number]), ("with the others", everything)):
+            figures = _measured(keywords, one, named, indexes)
+            print(f"| {one.name} | {how} | {' | '.join(f'{figure:.4f}' for figure in figures.values())} |")
+
+
+def _shelved(keywords, sets: list[QuestionSet]) -> dict[int, tuple[str, str]]:
+    """Put in, a set an index; returns the set and the document of each chunk."""
+    from search.keywords import Entry
+
+    named: dict[int, tuple[str, str]] = {}
     for number, one in enumerate(sets, start=1):
         entries = []
         for key, (title, text) in one.documents.items():
@@ -90,16 +103,17 @@ def quality(sets: list[QuestionSet]) -> None:
                 named[len(named) + 1] = (one.name, key)
                 entries.append(Entry(len(named), uuid4(), number, title, "", text[first : first + PASSAGE]))
         keywords.add(entries)
-    print(f"\n| set | asked | {' | '.join(MEASURES)} |\n|---|---|{'---|' * len(MEASURES)}")
-    for number, one in enumerate(sets, start=1):
-        for how, indexes in (("alone", [number]), ("with the others", list(range(1, len(sets) + 1)))):
-            scores = []
-            for key, question in one.questions.items():
-                hits = keywords.best(question, indexes=indexes, limit=50)
-                found = list(dict.fromkeys(named[hit.chunk_id] for hit in hits))
-                grades = one.relevant[key]
-                scores.append(score([key if name == one.name else "" for name, key in found], grades))
-            print(f"| {one.name} | {how} | {' | '.join(f'{value:.4f}' for value in mean(scores).values())} |")
+    return named
+
+
+def _measured(keywords, one: QuestionSet, named: dict[int, tuple[str, str]], indexes: list[int]) -> dict[str, float]:
+    """A document of another set is as wrong as any."""
+    scores = []
+    for key, question in one.questions.items():
+        hits = keywords.best(question, indexes=indexes, limit=50)
+        found = dict.fromkeys(named[hit.chunk_id] for hit in hits)
+        scores.append(score([document if name == one.name else "" for name, document in found], one.relevant[key]))
+    return mean(scores)
 
 
 def main() -> None:
