@@ -38,7 +38,7 @@ def shelf(handbook, embedder, monkeypatch):
     """Four reports with a question about each; the lane answered by the quick engine; what was rung for."""
     rung = []
     monkeypatch.setattr("search.lane.embed_query", lambda preset, text, instruction=None: embedder.embed_query(text))
-    for place in ("lengths", "evaluation_jobs"):
+    for place in ("evaluation.lengths", "evaluation.jobs"):
         monkeypatch.setattr(f"search.{place}.send", lambda *message: rung.append(message) or True)
     documents = fill(handbook, range(4))
     for text, document in zip(QUESTIONS, documents, strict=True):

@@ -21,9 +21,9 @@ def usual(monkeypatch, db):
     """The installation's model; no broker."""
     preset = make_preset(64)
     Preset.objects.filter(pk=preset.pk).update(shortest=8)
-    for place in ("wanted", "settings_forms", "generations"):
+    for place in ("generations.wanted", "settings.forms", "generations.current"):
         monkeypatch.setattr(f"search.{place}.default_preset", lambda: Preset.objects.get(pk=preset.pk))
-    for place in ("settings_views", "settings_api", "evaluation_jobs"):
+    for place in ("settings.views", "settings.api", "evaluation.jobs"):
         monkeypatch.setattr(f"search.{place}.send", lambda *words: True)
     return Preset.objects.get(pk=preset.pk)
 
