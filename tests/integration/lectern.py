@@ -42,6 +42,7 @@ class Lectern:
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("KB_", "DJANGO_"))},
             "KB_DATA": str(data), "KB_PORT": str(self.port), "KB_RECONCILE_SECONDS": "2", "KB_CONVERT_AFTER": "0",
+            "KB_API_CALLS_A_MINUTE": "0",
             "PYTHONUNBUFFERED": "1",
             **environment,
         }  # fmt: skip
