@@ -7,6 +7,7 @@ import asyncio
 import random
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Asked:
             self.last = time.monotonic()
 
 
-class Reader:
+class Reader(ABC):
     """Reads through one door; `at_end` is what the stream of a whole answer ends with."""
 
     door, at_end = "", b""
@@ -83,12 +84,12 @@ class Reader:
                     break
         return read
 
-    def _stream(self, question: str) -> AsyncIterator[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _stream(self, question: str) -> AsyncIterator[bytes]: ...
 
+    @abstractmethod
     async def _leave(self) -> bool:
         """Whether to read on."""
-        raise NotImplementedError
 
 
 class Page(Reader):
