@@ -19,7 +19,7 @@ from search.models import IndexCheck
 
 log = logging.getLogger(__name__)
 State = IndexCheck.State
-HERE = "check_index"  # who asked, where it was a person at a terminal
+HERE = "manage.py check_index"  # who asked, where it was a person at a terminal
 Shown = Callable[[int, int, list[Finding]], object]  # is told: the part that is done, of how many, what was found
 KEPT = 100  # checks in the history
 

@@ -200,7 +200,7 @@ def test_the_command_is_a_check_like_any_other(index, capsys):
     with pytest.raises(CommandError, match="1 remain"):  # nobody has the original
         call_command("check_index", "--repair", "--knowledge-base", "Handbook", "--sample", "7")
     check = IndexCheck.objects.get()
-    assert (check.state, check.repair, check.sample, check.asked_by) == (State.DONE, True, 7, "check_index")
+    assert (check.state, check.repair, check.sample, check.asked_by) == (State.DONE, True, 7, "manage.py check_index")
     assert (check.progress, check.worker, check.knowledge_base) == (4, "", index.knowledge_base)
 
 
