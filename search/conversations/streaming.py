@@ -77,7 +77,7 @@ def message_turn(request: Request, pk: int) -> HttpResponse:
 def message_marks(request: Request, pk: int) -> HttpResponse:
     """An answer once more when it is known what its sources do not bear out; nothing before, or where they do.
 
-    The whole turn, where numbers were added, or where it is now (or no longer) taken for an answer.
+    The whole turn, where numbers were added or there are none, or where it is now (or no longer) taken for an answer.
     """
     message = _own(request.user, pk)
     if not request.htmx:
@@ -85,7 +85,8 @@ def message_marks(request: Request, pk: int) -> HttpResponse:
     if message.awaits_check:
         return HttpResponse(status=204)
     turn = turn_of(message, request.user)
-    if turn.derived or turn.is_shown != (request.GET.get("shown", "answer") == "answer"):
+    was_shown = request.GET.get("shown", "answer") == "answer"
+    if turn.derived or turn.names_no_source or turn.is_shown != was_shown:
         whole = render(request, "search/_turn.html", {"turn": turn}, status=STOP_ASKING)
         whole["HX-Retarget"], whole["HX-Reswap"] = f"#message-{message.pk}", "outerHTML"
         return whole

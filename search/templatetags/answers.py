@@ -1,6 +1,7 @@
 """How passages and their ranks are shown."""
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from search.conversations.markdown_export import answer_markdown
@@ -54,3 +55,9 @@ def mode_name(mode: str) -> str:
 def under(mapping: dict, key):
     """The value under a key, or None."""
     return mapping.get(key)
+
+
+@register.filter
+def as_time(milliseconds: int) -> str:
+    """As people read it: "37 ms", "5.9 s"."""
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{number_format(milliseconds / 1000, 1)} s"

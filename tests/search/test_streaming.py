@@ -151,6 +151,12 @@ def test_an_answer_that_its_sources_bear_out_is_left_as_it_stands(client, messag
     assert (shown.status_code, shown["HX-Reswap"], shown.content) == (286, "none", b"")
 
 
+def test_an_answer_that_turns_out_to_name_no_source_says_so_without_being_loaded_again(client, message):
+    shown = client.get(finished(message, answer="So it is.", support=[]), headers=HTMX)
+    assert (shown.status_code, shown["HX-Retarget"]) == (286, f"#message-{message.pk}")
+    assert "This answer names no source." in shown.content.decode()
+
+
 def test_without_script_the_marks_are_the_turn(client, message):
     assert client.get(finished(message)).url == reverse("message_turn", args=[message.pk])
 
