@@ -19,10 +19,12 @@ from kb.models import Call
 from search.embedders import EmbeddingSettings
 from search.embedders.openai import SOCKET
 from search.embedders.server import ServerEmbedder
+from search.last_vectors import LastVectors
 from search.models import Preset
 from search.presets.chosen import settings_of
 
 REMEMBERED = 512  # questions a process: the next page of the same question costs nothing
+LAST_BYTES = 16 * 1024 * 1024  # of vectors a process: what an answer is held against is asked for again and again
 
 
 def socket_path() -> Path:
@@ -49,12 +51,19 @@ def embed_query(preset: Preset, text: str, instruction: str | None = None) -> np
 
 
 def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
-    """(n, dimension) for a few texts of the kind that is stored; the document instruction is put before each."""
+    """(n, dimension) for a few texts of the kind that is stored; the document instruction is put before each.
+
+    Of texts that were asked for lately nothing is embedded again. Raises as embed_query.
+    """
     if not texts:
         return np.zeros((0, preset.dimension), dtype=np.float32)
     chosen = engine_settings(preset)
-    with _recording(Call.Kind.EMBED_DOCUMENTS, preset.model, texts):
-        return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in texts])
+
+    def embed(lacking: list[str]) -> np.ndarray:
+        with _recording(Call.Kind.EMBED_DOCUMENTS, preset.model, lacking):
+            return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in lacking])
+
+    return _last.of(chosen, texts, embed)
 
 
 def embed_instructed(preset: Preset, texts: list[str], instruction: str) -> np.ndarray:
@@ -74,6 +83,9 @@ def engine_settings(preset: Preset) -> EmbeddingSettings:
     return replace(chosen, url=lane_url(), model=preset.fingerprint, api_key="")
 
 
+_last = LastVectors(LAST_BYTES)
+
+
 @lru_cache(REMEMBERED)
 def _remembered(chosen: EmbeddingSettings, text: str, model: str) -> np.ndarray:
     with _recording(Call.Kind.EMBED_QUERY, model, [text]):
@@ -91,8 +103,9 @@ def _recording(kind: str, model: str, texts: list[str]) -> Iterator[None]:
 
 
 def forget() -> None:
-    """Let the next questions be embedded again: what takes time is to be measured with it."""
+    """Let the next questions and texts be embedded again: what takes time is to be measured with it."""
     _remembered.cache_clear()
+    _last.forget()
 
 
 @lru_cache(32)

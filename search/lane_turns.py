@@ -15,10 +15,14 @@ class NobodyWaits(Exception):
 
 
 class Turns:
-    """A few have their turn at once: single texts, which are questions, before several; else in the order of asking."""
+    """A few have their turn at once: single texts, which are questions, before several; else in the order of asking.
+
+    Where there are two turns or more, one is never given to several texts, which take long: it waits for a question.
+    """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._free, self._numbers = at_once, count()
+        self._kept_free = min(1, at_once - 1)  # for questions
         self._waiting: list[tuple[bool, int]] = []
         self._changed = Condition()
 
@@ -26,9 +30,10 @@ class Turns:
     def turn(self, texts: int, is_waited_for: Callable[[], bool]) -> Iterator[None]:
         """Waits for a turn. Raises NobodyWaits where it has come too late."""
         mine = (texts > 1, next(self._numbers))
+        least = self._kept_free if texts > 1 else 0
         with self._changed:
             heapq.heappush(self._waiting, mine)
-            self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == mine)
+            self._changed.wait_for(lambda: self._waiting[0] == mine and self._free > least)
             heapq.heappop(self._waiting)
             self._free -= 1
             self._changed.notify_all()  # another may be free, too

@@ -43,6 +43,12 @@ class EstimatingTokenizer:
         return Estimate(range(len(offsets)), offsets)
 
 
+def estimated(text: str) -> int:
+    """As many tokens as an EstimatingTokenizer makes of a text, counted alone."""
+    found = ESTIMATED.findall(text)
+    return EstimatingTokenizer.SPECIAL + (len(found) if text.isascii() else sum(map(_weight, found)))
+
+
 def _weight(piece: str) -> int:
     if piece.isascii():
         return 1

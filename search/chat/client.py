@@ -1,17 +1,15 @@
 """Stream an answer from any server that speaks OpenAI's `/v1/chat/completions`."""
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import httpx2
 import openai
 from django.conf import settings as installation
 from django.utils.translation import gettext as _
-from openai.types.chat import ChatCompletionMessageParam
 
 from kb.calls import recording
 from kb.models import Call
@@ -21,9 +19,11 @@ from search.chat.prompt import tokens_in
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+BROKEN = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, TypeError, AttributeError)
 
 CONNECT_SECONDS = 5.0
 LONGEST_WAIT = 3.0  # seconds that a busy server may ask us to wait before we try once more
+LAST_WORDS_SECONDS = 2.0  # after the answer's end, for what it cost
 LONGEST_TOKEN = 16  # characters on average, beyond which a server does not keep to the tokens it may write
 
 
@@ -117,22 +117,39 @@ class _Times:
 async def _pieces(answer: openai.AsyncStream, times: _Times, longest: int) -> AsyncIterator[Piece]:
     """What a server that behaves says, and as much of what one says that knows no end."""
     tokens, ending, length, joined = (0, 0), "", 0, Joined()
-    while (chunk := await times.keep(anext(answer, None))) is not None:
-        if chunk.usage:
-            tokens = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
-        for choice in chunk.choices or ():
-            ending = choice.finish_reason or ending
-            text = joined.feed(choice.delta.content or "") if choice.delta else ""
+    while not ending and (chunk := await times.keep(anext(answer, None))) is not None:
+        tokens = _tokens(chunk) or tokens
+        for choice in chunk.get("choices") or ():
+            ending = choice.get("finish_reason") or ending
+            text = joined.feed((choice.get("delta") or {}).get("content") or "")
             if text:
                 times.has_begun, length = True, length + len(text)
                 yield Piece(text)
         if length > longest:
             ending = "length"
-            break
     if rest := joined.finish():
         yield Piece(rest)
     _must_have_ended(ending, length + len(rest))
+    if length <= longest:
+        tokens = await _last_words(answer) or tokens
     yield Piece(tokens_in=tokens[0], tokens_out=tokens[1], ending=ending)
+
+
+def _tokens(chunk: dict[str, Any]) -> tuple[int, int] | None:
+    usage = chunk.get("usage")
+    return (usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0) if usage else None
+
+
+async def _last_words(answer: openai.AsyncStream) -> tuple[int, int] | None:
+    """What the answer cost, if its server says so soon; nothing that it does now takes the answer back."""
+    tokens = None
+    try:
+        async with asyncio.timeout(LAST_WORDS_SECONDS):
+            async for chunk in answer:
+                tokens = _tokens(chunk) or tokens
+    except (TimeoutError, *BROKEN) as error:
+        log.info("Behind the end of an answer came what cannot be read: %r", error)
+    return tokens
 
 
 def _must_have_ended(ending: str, length: int) -> None:
@@ -156,16 +173,20 @@ async def _begin(client: openai.AsyncOpenAI, request: Request):
     return await _create(client, request)
 
 
-async def _create(client: openai.AsyncOpenAI, request: Request):
-    chosen, turns = request.settings, cast(list[ChatCompletionMessageParam], list(request.turns))
-    return await client.chat.completions.create(
-        model=chosen.model,
-        messages=turns,
-        stream=True,
-        stream_options={"include_usage": True},
-        max_tokens=chosen.answer_tokens,
-        temperature=chosen.temperature,
-        stop=list(request.stop) or openai.omit,
+async def _create(client: openai.AsyncOpenAI, request: Request) -> openai.AsyncStream:
+    """Its events as they come, in dicts: making the library's models of them costs as much as all else together."""
+    chosen = request.settings
+    body = {
+        "model": chosen.model,
+        "messages": list(request.turns),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": chosen.answer_tokens,
+        "temperature": chosen.temperature,
+        **({"stop": list(request.stop)} if request.stop else {}),
+    }
+    return await client.post(
+        "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=openai.AsyncStream[object]
     )
 
 
@@ -183,8 +204,7 @@ async def _as_chat_error(chosen: ChatSettings):
         yield
     except ChatError:
         raise
-    except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, json.JSONDecodeError, ValueError, TypeError,
-            AttributeError) as error:  # fmt: skip
+    except BROKEN as error:
         log.warning("The language model %s at %s: %s", chosen.model, chosen.url, str(error)[:500])
         raise _translated(error) from error
 

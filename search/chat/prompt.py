@@ -10,7 +10,7 @@ from kb.language import language_of_question
 from search.abstain import abstention_in
 from search.chat import Turn
 from search.passage import Passage
-from search.tokenize import EstimatingTokenizer
+from search.tokenize import estimated
 
 RULES = """You answer questions for a team, from their own documents.
 
@@ -32,7 +32,6 @@ LEAST_OF_A_PASSAGE = 60  # tokens below which a cut passage is left out
 OUR_TAG = re.compile(r"[<＜](?=[^\w<>＜＞]{0,9}passages?\b)", re.I)  # whatever invisible stands between
 CONTROL_TOKEN = re.compile(r"<(?=[|｜])|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>", re.I)
 HARMLESS = str.maketrans("<>[]", "‹›‹›")
-_counter = EstimatingTokenizer()
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def rewriting(question: str, history: Sequence[tuple[str, str]], *, budget: int)
 
 def tokens_in(text: str) -> int:
     """An estimate from above."""
-    return len(_counter.encode_batch([text])[0].ids)
+    return estimated(text)
 
 
 def language_of(question: str) -> str:

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 ENDLESS = {"empty": {"content": ""}, "thinks": {"reasoning_content": "Hm. "}}
+LATE = ("lingers", "slips", "stumbles", "trips")
 ODD = {"half": {"content": " Always\ud83d"}, "zero": {"content": " Always\0"}}
 ANSWER = ("The", " kettle", " is", " descaled", " monthly", " [1].")
 
@@ -25,7 +26,9 @@ class Habits:
     "garbage" (a line that is no JSON), "wrong" (JSON of another shape), "error" (an error as an event), "html" (a page
     instead of events), "endless" (repeats its pieces for ever), "silent" (takes the question, and says nothing),
     "empty", "thinks" or "comments" (go on for ever after the first pieces: with pieces of no text, thoughts, or lines
-    that are no events), "half" or "zero" (a piece that ends with half of a character, or with NUL, ends the answer).
+    that are no events), "half" or "zero" (a piece that ends with half of a character, or with NUL, ends the answer),
+    "lingers", "slips", "stumbles" or "trips" (all is well until the end of the answer is said, behind which nothing
+    more is, or no JSON, or JSON of another shape, or the connection breaks).
     `statuses`: (status, headers) for the next requests, before any is answered.
     """
 
@@ -146,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         while True:
             for text in habits.pieces:
                 self._wait(habits.pace)
-                if habits.fault and habits.fault != "endless" and asked.pieces >= habits.after:
+                if habits.fault and habits.fault not in ("endless", *LATE) and asked.pieces >= habits.after:
                     return self._fail(habits.fault)
                 self._event(_chunk({"content": text}))
                 asked.pieces += 1
@@ -156,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _end(self, habits: Habits) -> None:
         if habits.ending:
             self._event(_chunk({}, habits.ending))
+        self._fail(habits.fault) if habits.fault in LATE else self._take_leave(habits)
+
+    def _take_leave(self, habits: Habits) -> None:
         if habits.usage:
             self._event(json.dumps({**_head(), "choices": [], "usage": _usage(habits)}))
         if habits.done:
@@ -163,20 +169,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(b"0\r\n\r\n")
 
     def _fail(self, fault: str) -> None:
-        if fault == "hangs":
+        if fault in ("hangs", "lingers"):
             self._wait(3600)
         elif fault in ("empty", "thinks", "comments"):
             self._go_on(fault)
         elif fault in ODD:
             self._event(_chunk(ODD[fault]))
             self._end(self.server.habits)
-        elif fault == "cut":
+        elif fault in ("cut", "trips"):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
         else:
             said = {
-                "garbage": "{'not': json",
-                "wrong": '{"choices": 5}',
+                **dict.fromkeys(("garbage", "slips"), "{'not': json"),
+                **dict.fromkeys(("wrong", "stumbles"), '{"choices": 5, "usage": 5}'),
                 "error": '{"error": {"message": "out of memory"}}',
             }
             self._event(said[fault])

@@ -63,6 +63,14 @@ def test_what_servers_leave_out_at_the_end_is_not_missed(server, missing):
     assert last.tokens_in == (0 if "usage" in missing else 120)
 
 
+@pytest.mark.parametrize("fault", ["lingers", "slips", "stumbles", "trips"])
+def test_nothing_that_a_server_does_behind_the_end_takes_the_answer_back(server, fault, monkeypatch):
+    monkeypatch.setattr("search.chat.client.LAST_WORDS_SECONDS", 0.2)
+    server.habits = Habits(fault=fault)
+    text, last = answer_of(asked_of(server))
+    assert (text, last.ending, last.tokens_in) == ("".join(ANSWER), "stop", 0)
+
+
 @pytest.mark.parametrize(
     ("habits", "kind"),
     [

@@ -39,7 +39,7 @@ def folder(settings):
     for client in made:
         client.close()
     lane._engine.cache_clear()
-    lane._remembered.cache_clear()
+    lane.forget()
     shutil.rmtree(data)
 
 
@@ -114,6 +114,15 @@ def test_texts_go_in_parts_as_large_as_the_lane_takes(served, preset):
     assert vectors.shape == (150, DIMENSION)
     assert max(len(texts) for _, texts in words.asked) <= lane_server.MAX_TEXTS
     assert lane.embed_texts(preset, []).shape == (0, DIMENSION)
+
+
+def test_a_text_that_was_asked_for_lately_is_not_embedded_again(served, preset):
+    words = Words(preset)
+    served(words)
+    first = lane.embed_texts(preset, ["one text", "another"])
+    again = lane.embed_texts(preset, ["a third", "one text"])
+    assert [texts for _, texts in words.asked] == [["one text", "another"], ["a third"]]
+    assert np.array_equal(first[0], again[1])
 
 
 def test_without_a_worker_the_question_fails_at_once(folder, preset):

@@ -67,6 +67,15 @@ def test_no_more_than_a_few_have_their_turn_at_once():
     assert crowd.had == ["0", "1", "2", "3", "4"]
 
 
+def test_several_texts_leave_a_turn_free_for_a_question():
+    crowd = Crowd(Turns(2))
+    for name, texts in (("claims", 3), ("more claims", 2), ("question", 1)):
+        crowd.join(name, texts)
+    assert crowd.had == ["claims", "question"]
+    crowd.end()
+    assert crowd.had == ["claims", "question", "more claims"]
+
+
 def test_a_turn_is_free_again_whatever_ended_it():
     turns = Turns(1)
     with pytest.raises(ValueError, match="broken"), turns.turn(1, lambda: True):
