@@ -60,7 +60,7 @@ def pieces_of(number: int, count: int, told: str) -> Iterator[str]:
 def _words(told: str) -> Iterator[str]:
     """Without end."""
     for place, (number, sentence) in enumerate(cycle(list(_sentences(told))), 1):
-        for at, word in enumerate(sentence.split()):
+        for at, word in enumerate(word for word in sentence.split() if "<" not in word):  # <think> would hide the rest
             yield f" {word if at % 2 or place % OTHERWISE else 'otherwise'}"
         yield f" [{number}]."
         if place % PARAGRAPH == 0:

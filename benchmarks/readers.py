@@ -21,13 +21,15 @@ LEAVING, LEAVES_AFTER = 0.2, (2.0, 12.0)  # the share of answers that are broken
 NUMBER = re.compile(rb"Answer(\d+)\D")
 EVENTS = re.compile(r'sse-connect="([^"]+)/events"')
 INSTEAD = b"Instead, here are the passages"  # the model could not answer
+NOTHING = re.compile(rb"Nothing in (your|the) documents answers this")  # and so the model was not asked
 
 
 @dataclass
 class Asked:
     """A question: when it was asked, when the first and the last piece were seen, when the reader left; in seconds.
 
-    `number` is the answer's at the model server; `error` says what went wrong, if anything did.
+    `number` is the answer's at the model server; `refused`: the documents were found not to answer it, so that there is
+    none; `error` says what went wrong, if anything did.
     """
 
     door: str
@@ -36,6 +38,7 @@ class Asked:
     first: float | None = None
     last: float | None = None
     left: float | None = None
+    refused: bool = False
     error: str = ""
 
     def read(self, text: bytes, before: bytes) -> None:
@@ -62,7 +65,8 @@ class Reader(ABC):
         except (httpx.HTTPError, ValueError) as error:
             asked.error = f"{type(error).__name__}: {error}"
             return asked
-        asked.error = self._missing(asked, read)
+        asked.refused = asked.first is None and bool(NOTHING.search(read))
+        asked.error = "" if asked.refused else self._missing(asked, read)
         return asked
 
     def _missing(self, asked: Asked, read: bytes) -> str:

@@ -40,7 +40,7 @@ TRACEBACK = re.compile(r"^Traceback .*\n(?:[ \t].*\n)+(\S.*)$", re.M)
 SETTLING = 12.0  # seconds: for connections that nobody uses to be closed
 CONVERTING = 900.0  # seconds at the most: what embeds in the first minutes of an installation is slower
 DOCUMENTS = Path(__file__).parent.parent / "docs"
-WORD, WORDS = re.compile(r"[\w'-]+"), 8  # of a sentence, in a question
+WORD, WORDS = re.compile(r"[^\W\d_][\w'-]*"), 8  # of a sentence, in a question
 WARM = 5.0  # seconds that all readers read before anything is measured
 
 
@@ -145,6 +145,7 @@ def result_of(measured: Measured) -> dict:
         "streams at once": _at_once(measured),
         "answers": len(within),
         "broken off": sum(one.left is not None for one in within),
+        "refused": sum(one.refused for one in within),
         "errors": [one.error for one in measured.asked if one.error] + measured.failures,
         "milliseconds": {
             door: _times([one for one in within if one.door == door], measured.requests)
@@ -224,7 +225,8 @@ def _rounded(value: float, digits: int = 1) -> float:
 
 def show(result: dict) -> None:
     print(f"{result['streams at once']} streams at once, {result['answers']} questions", end="")
-    print(f", {result['broken off']} answers broken off, {len(result['errors'])} errors")
+    print(f", {result['refused']} of them refused, {result['broken off']} answers broken off", end="")
+    print(f", {len(result['errors'])} errors")
     for error in sorted(set(result["errors"])):
         print(f"  {error}")
     for door, times in result["milliseconds"].items():
