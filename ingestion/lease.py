@@ -1,21 +1,16 @@
 """A lease on a document: who works on it, for how long, and that nobody else's writes count."""
 
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
 from kb.models import Document
 from kb.workers import is_dead as is_dead
 from kb.workers import new_worker as new_worker
-
-log = logging.getLogger(__name__)
+from kb.workers import renewed
 
 
 class LeaseLost(Exception):
@@ -58,24 +53,6 @@ def release(documents: Q, worker: str, **fields) -> int:
     )
 
 
-@contextmanager
-def kept(worker: str) -> Iterator[None]:
+def kept(worker: str) -> AbstractContextManager[None]:
     """Renew the worker's leases from a thread of its own while the block runs."""
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(settings.KB_LEASE_SECONDS / 4):
-            try:
-                held_by(worker).order_by().update(lease_until=_until())
-            except DatabaseError as error:  # there are three more chances before the lease ends
-                log.warning("Renewing a lease failed: %s", error)
-                connection.close()
-        connection.close()
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return renewed(lambda: held_by(worker).order_by().update(lease_until=_until()), "lease")

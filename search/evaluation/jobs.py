@@ -4,23 +4,18 @@ The row is the job, as a document is (ingestion/lease.py): a run is claimed, its
 write is conditional on still holding it, so that a run which was cancelled or given to another worker is left alone.
 """
 
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kb.bell import EXPIRES, send
-from kb.workers import is_dead
+from kb.workers import is_dead, renewed
 from search.models import EvaluationRun, Index
 
-log = logging.getLogger(__name__)
 State = EvaluationRun.State
 RINGS_A_SWEEP = 10
 
@@ -81,27 +76,10 @@ def cancel(run: EvaluationRun) -> bool:
     return bool(unfinished.update(state=State.CANCELLED, worker="", lease_until=None, finished_at=timezone.now()))
 
 
-@contextmanager
-def kept(worker: str) -> Iterator[None]:
+def kept(worker: str) -> AbstractContextManager[None]:
     """Renew the worker's lease from a thread of its own while the block runs."""
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(settings.KB_LEASE_SECONDS / 4):
-            try:
-                EvaluationRun.objects.filter(worker=worker, state=State.RUNNING).update(lease_until=_until())
-            except DatabaseError as error:  # there are three more chances before the lease ends
-                log.warning("Renewing a lease failed: %s", error)
-                connection.close()
-        connection.close()
-
-    thread = threading.Thread(target=renew, name="evaluation lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    mine = EvaluationRun.objects.filter(worker=worker, state=State.RUNNING)
+    return renewed(lambda: mine.update(lease_until=_until()), "evaluation lease")
 
 
 def free_lost() -> int:
