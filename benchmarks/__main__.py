@@ -1,4 +1,4 @@
-"""Measure everything: how fast files become findable and questions are answered; how well questions find.
+"""Measure everything: how fast files become findable and questions are answered, for many at once; and how well.
 
     python -m benchmarks [QUESTIONS [SET ...]]
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("questions", nargs="?", default=os.environ.get("KB_BENCH_DATA"))
     parser.add_argument("sets", nargs="*", metavar="SET")
     options = parser.parse_args()
-    failed = run("ingest")
+    failed = run("ingest") | run("streams")
     if not options.questions:
         print('\nQuality was not measured: make bench ARGS="FOLDER", with question sets in BEIR\'s layout.')
         return failed
