@@ -2,13 +2,14 @@
 
 from django.conf import settings
 
-from kb.env import env
 from search.models import RerankPreset
+from search.presets.server_keys import RERANKING, named_key
 from search.rerankers import RerankSettings
 
 
 def rerank_settings(preset: RerankPreset) -> RerankSettings:
-    """What the engine must know."""
+    """What the engine must know; the key, where the preset is that of a server."""
+    is_served = preset.engine == RerankPreset.Engine.SERVER
     return RerankSettings(
         engine=preset.engine,
         model=preset.model,
@@ -16,7 +17,7 @@ def rerank_settings(preset: RerankPreset) -> RerankSettings:
         instruction=preset.instruction,
         max_tokens=preset.max_tokens,
         url=preset.url,
-        api_key=env("KB_RERANK_API_KEY"),
+        api_key=named_key(preset.api_key_variable, RERANKING) if is_served else "",
         device=settings.KB_DEVICE,
         seconds=settings.KB_RERANK_SECONDS,
     )
