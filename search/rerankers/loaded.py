@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
+from search.embedders.memory import give_back
 from search.rerankers import Reranker, RerankError, RerankSettings, open_reranker
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,17 @@ def loaded_soon(settings: RerankSettings) -> Reranker:
     if not _lock(key).locked():
         threading.Thread(target=_remembered, args=[key], name="load-reranker", daemon=True).start()
     raise RerankError("The reranking model is being loaded; it takes some seconds.")
+
+
+def let_go(needed: Iterable[RerankSettings]) -> None:
+    """Free the memory of the models that none of these settings names."""
+    kept = {core_of(settings) for settings in needed}
+    gone = [key for key in list(_open) if key not in kept]
+    for key in gone:
+        _open.pop(key).close()
+        log.info("%s is used no more; its memory is free.", key.model)
+    if gone:
+        give_back()
 
 
 def _remembered(key: RerankSettings) -> None:

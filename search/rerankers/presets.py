@@ -1,10 +1,12 @@
-"""What a reranking preset and the environment say to an engine."""
+"""What reranking presets and the environment say to engines."""
 
 from django.conf import settings
 
-from search.models import RerankPreset
+from search.models import EvaluationRun, RerankPreset, SearchSettings
 from search.presets.server_keys import RERANKING, named_key
 from search.rerankers import RerankSettings
+
+UNFINISHED = (EvaluationRun.State.QUEUED, EvaluationRun.State.RUNNING)
 
 
 def rerank_settings(preset: RerankPreset) -> RerankSettings:
@@ -21,3 +23,18 @@ def rerank_settings(preset: RerankPreset) -> RerankSettings:
         device=settings.KB_DEVICE,
         seconds=settings.KB_RERANK_SECONDS,
     )
+
+
+def default_reranker() -> RerankPreset | None:
+    """The one that is meant where none is named: the first, where there is one."""
+    return RerankPreset.objects.first()
+
+
+def settings_in_use() -> list[RerankSettings]:
+    """Of the embed worker's presets: those of knowledge bases, of evaluations not finished, and the default."""
+    bases = SearchSettings.objects.filter(knowledge_base__deleted_at=None).values_list("rerank", flat=True)
+    runs = EvaluationRun.objects.filter(state__in=UNFINISHED).values_list("tuning__rerank", flat=True)
+    default = default_reranker()
+    used = {*bases, *runs, default.pk if default else None} - {None}
+    local = RerankPreset.objects.filter(engine=RerankPreset.Engine.CROSS_ENCODER, pk__in=used)
+    return [rerank_settings(preset) for preset in local]

@@ -1,4 +1,4 @@
-"""Which reranking models the embed worker holds, and that it holds each once."""
+"""Which reranking models the embed worker holds: each once, as long as something needs it."""
 
 import gc
 import threading
@@ -6,10 +6,12 @@ import weakref
 
 import pytest
 
-from search.models import RerankPreset
+from ingestion import embed
+from kb.models import KnowledgeBase
+from search.models import EvaluationRun, RerankPreset, SearchSettings
 from search.rerankers import RerankError
 from search.rerankers import loaded as rerankers
-from search.rerankers.presets import rerank_settings
+from search.rerankers.presets import rerank_settings, settings_in_use
 from tests.search.tiny_rerankers import tiny_bge
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,16 @@ def load(*presets: RerankPreset) -> None:
         rerankers.loaded(rerank_settings(each))
 
 
+def held() -> set[str]:
+    return {key.model for key in rerankers._open}
+
+
+def use(preset: RerankPreset, name: str) -> KnowledgeBase:
+    base = KnowledgeBase.objects.create(name=name)
+    SearchSettings.objects.create(knowledge_base=base, rerank=preset)
+    return base
+
+
 def test_presets_of_one_model_share_it_and_each_is_asked_as_it_says(opened, settings):
     one = preset("one", model="m", instruction="Find: ")
     other = preset("other", model="m", max_tokens=64, api_key_variable="KB_RERANK_API_KEY", url="http://x/rerank")
@@ -80,6 +92,79 @@ def test_another_revision_or_device_is_another_model(opened, settings):
 def test_servers_that_differ_in_anything_are_opened_apart(opened):
     load(*(preset(name, engine="server", model="m", url=f"http://{name}/rerank") for name in ("one", "other")))
     assert opened == ["m", "m"]
+
+
+def test_a_model_that_no_knowledge_base_uses_any_more_leaves_the_memory(opened, closed):
+    default, kept, gone = (preset(name) for name in ("a default", "kept", "gone"))
+    base = use(kept, "one")
+    use(gone, "two")
+    load(default, kept, gone)
+    rerankers.let_go(settings_in_use())
+    assert closed == []
+    SearchSettings.objects.filter(rerank=gone).update(rerank=default)
+    rerankers.let_go(settings_in_use())
+    assert (closed, held()) == (["gone"], {"a default", "kept"})
+    KnowledgeBase.objects.filter(pk=base.pk).update(deleted_at=base.created_at)
+    rerankers.let_go(settings_in_use())
+    assert held() == {"a default"}
+    RerankPreset.objects.all().delete()
+    rerankers.let_go(settings_in_use())
+    assert held() == set()
+
+
+def test_what_an_evaluation_still_asks_stays(opened):
+    preset("a default")
+    tried = preset("tried")
+    base = KnowledgeBase.objects.create(name="one")
+    EvaluationRun.objects.create(knowledge_base=base)
+    run = EvaluationRun.objects.create(knowledge_base=base, tuning={"rerank": tried.pk})
+    load(tried)
+    rerankers.let_go(settings_in_use())
+    assert held() == {"tried"}
+    EvaluationRun.objects.filter(pk=run.pk).update(state=EvaluationRun.State.DONE)
+    rerankers.let_go(settings_in_use())
+    assert held() == set()
+
+
+def test_a_server_needs_no_model_here():
+    use(preset("served", engine="server", url="http://x/rerank"), "one")
+    assert settings_in_use() == []
+
+
+def test_presets_that_share_a_model_keep_it_for_each_other(opened, closed):
+    one, other = preset("one", model="m"), preset("other", model="m", max_tokens=64)
+    load(one)
+    use(other, "base")
+    one.delete()
+    rerankers.let_go(settings_in_use())
+    assert (held(), closed) == ({"m"}, [])
+
+
+def test_a_run_of_the_embed_worker_lets_go(opened, closed):
+    preset("a default")
+    load(preset("gone"))
+    embed.embed_missing()
+    assert closed == ["gone"]
+
+
+def test_memory_that_is_free_again_is_given_back(opened, monkeypatch):
+    given = []
+    monkeypatch.setattr(rerankers, "give_back", lambda: given.append(True))
+    load(preset("gone"))
+    rerankers.let_go([])
+    rerankers.let_go([])
+    assert given == [True]
+
+
+def test_nothing_refers_to_a_model_that_was_let_go(tmp_path):
+    model = preset("tiny", model=str(tiny_bge(tmp_path)), max_tokens=64)
+    engine = rerankers.loaded(rerank_settings(model))
+    weights = weakref.ref(engine.held.model)
+    rerankers.let_go([])
+    assert engine.score("who pays ?", ["the guest"]).shape == (1,)  # who has it in hand still gets an answer
+    del engine
+    gc.collect()
+    assert weights() is None
 
 
 def test_a_model_that_is_refused_is_not_kept_by_the_memory_of_its_failure(tmp_path, monkeypatch):
