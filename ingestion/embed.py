@@ -21,11 +21,13 @@ from kb.acting import about
 from kb.models import Chunk, Document
 from search import vectors
 from search.embedders import EmbeddingError
-from search.embedders.loaded import let_go
+from search.embedders import loaded as embedders
 from search.generations.current import serving_index, used_presets
 from search.keywords import KeywordError
 from search.models import Index, IndexedDocument
 from search.place import place
+from search.rerankers import loaded as rerankers
+from search.rerankers.presets import settings_in_use
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +60,16 @@ def _work(worker: str, stopping: Callable[[], bool]) -> None:
             Round(worker, documents, stopping, rest).run()
         elif not (build_next(stopping, rest) or embed_whole(stopping) or build_trials(stopping, rest)):
             break
-    if needed := used_presets():
-        let_go(needed)
+    _let_go()
     if rest.error and not stopping():
         raise rest.error
+
+
+def _let_go() -> None:
+    """Models that nothing needs any more leave the memory."""
+    if needed := used_presets():
+        embedders.let_go(needed)
+    rerankers.let_go(settings_in_use())
 
 
 def _count_against(worker: str) -> None:

@@ -6,14 +6,21 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from search.presets.server_keys import is_key
+from search.presets.server_keys import EMBEDDING, RERANKING, is_key
 
 
 def _must_name_a_key(variable: str) -> None:
-    if not is_key(variable):
-        raise ValidationError(
-            _("KB_EMBEDDING_API_KEY, or KB_EMBEDDING_API_KEY_ and a name in capitals: no other variable is sent.")
-        )
+    _must_be(EMBEDDING, variable)
+
+
+def _must_name_a_reranking_key(variable: str) -> None:
+    _must_be(RERANKING, variable)
+
+
+def _must_be(kind: str, variable: str) -> None:
+    if not is_key(variable, kind):
+        message = _("%(name)s, or %(name)s_ and a name in capitals: no other variable is sent.")
+        raise ValidationError(message, params={"name": kind})
 
 
 class Preset(models.Model):
@@ -141,6 +148,13 @@ class RerankPreset(models.Model):
         _("reads"), default=512, help_text=_("tokens of question and passage together")
     )
     url = models.URLField(_("address"), blank=True, help_text=_("of the model server, up to /rerank"))
+    api_key_variable = models.CharField(
+        _("its key"), max_length=80, blank=True, validators=[_must_name_a_reranking_key],
+        help_text=_(
+            "the environment variable that has it: KB_RERANK_API_KEY, or that and _ and a name; the key goes to this "
+            "address alone. Empty: none"
+        ),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("reranking preset")

@@ -11,6 +11,7 @@ from search.embedders import EmbeddingError
 from search.models import Preset, RerankPreset
 from search.openai_api.errors import OpenAIError, away, no_model
 from search.presets.chosen import default_preset
+from search.rerankers.presets import default_reranker
 
 EVERYTHING = "lectern"  # all knowledge bases that the key may read
 DEFAULT = "default"  # the installation's embedding model; of reranking models the first
@@ -60,5 +61,5 @@ def embedding_preset(name: str) -> Preset:
 def reranking_preset(name: str) -> RerankPreset | Preset:
     """The one of this name; where there is no reranking model, the embedding model compares. Raises OpenAIError."""
     if name == DEFAULT:
-        return RerankPreset.objects.first() or embedding_preset(DEFAULT)
+        return default_reranker() or embedding_preset(DEFAULT)
     return RerankPreset.objects.filter(name=name).first() or embedding_preset(name)

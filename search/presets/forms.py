@@ -112,7 +112,7 @@ class RerankPresetForm(_WithAddress):
 
     class Meta:
         model = RerankPreset
-        fields = ("name", "engine", "model", "revision", "url", "instruction", "max_tokens")
+        fields = ("name", "engine", "model", "revision", "url", "api_key_variable", "instruction", "max_tokens")
         field_classes = {"instruction": InstructionField}
 
     def clean(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from search.presets.forms import RerankPresetForm
 from search.presets.trial import LOADING
 from search.rerank import scores_now
 from search.rerankers import RerankError
+from search.rerankers.presets import rerank_settings
 
 QUESTION = _("Who pays for the hotel?")
 PASSAGES = _(
@@ -41,7 +42,8 @@ class RerankPresetAdmin(ModelAdmin):
     form = RerankPresetForm
     list_display = ("name", "engine", "model", "max_tokens", "number_bases")
     search_fields = ("name", "model")
-    fields = ("name", "engine", ("model", "revision"), "url", "instruction", "max_tokens")
+    fields = ("name", "engine", ("model", "revision"), ("url", "api_key_variable"), "instruction", "max_tokens")
+    change_form_outer_before_template = "admin/search/rerankpreset/before.html"
     change_form_outer_after_template = "admin/search/rerankpreset/after.html"
 
     def get_queryset(self, request: HttpRequest):
@@ -55,7 +57,10 @@ class RerankPresetAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict | None = None
     ) -> HttpResponse:
         preset = self.get_object(request, object_id)
-        context = {**(extra_context or {}), "preset": preset, "question": QUESTION, "passages": PASSAGES}
+        context = {
+            **(extra_context or {}), "preset": preset, "question": QUESTION, "passages": PASSAGES,
+            "lacks_key": preset is not None and _lacks_key(preset),
+        }  # fmt: skip
         return super().change_view(request, object_id, form_url, context)
 
     def get_urls(self) -> list:
@@ -74,6 +79,12 @@ class RerankPresetAdmin(ModelAdmin):
             return render(request, "admin/search/rerankpreset/_tried.html", context)
         page = {**self.admin_site.each_context(request), "title": preset.name, "opts": self.opts}
         return render(request, "admin/search/rerankpreset/try.html", {**page, **context})
+
+
+def _lacks_key(preset: RerankPreset) -> bool:
+    """Whether it names a key for its server that is not set."""
+    is_served = preset.engine == RerankPreset.Engine.SERVER
+    return bool(is_served and preset.api_key_variable and not rerank_settings(preset).api_key)
 
 
 def _tried(preset: RerankPreset, typed: Any) -> dict[str, Any]:

@@ -50,6 +50,12 @@ class Reranker(Protocol):
         A passage that is too long is read from its beginning, as far as the model reads.
         """
 
+    def using(self, settings: RerankSettings) -> "Reranker":
+        """The same engine with the instruction and the limits of these settings; nothing is loaded for it."""
+
+    def close(self) -> None:
+        """Let go of what it holds; it is used no more."""
+
 
 def open_reranker(settings: RerankSettings) -> Reranker:
     """The engine that the settings name, loaded. Raises RerankError."""

@@ -28,29 +28,30 @@ PROMPTED = ("qwen3",)  # kinds of models that are asked in words, whatever head 
 
 
 class CrossEncoderReranker:
-    """One model for all threads; one question after the other, as a reranker fills the device by itself.
+    """A model that is shared by all threads, and by every preset that differs in instruction or limits alone.
 
     Scores are between 0 and 1: the sigmoid of the model's logit, or what its configuration names instead. Models made
     of Qwen3 are asked for "yes" or "no" in their own words (search.rerankers.qwen3).
     """
 
-    def __init__(self, settings: RerankSettings) -> None:
+    def __init__(self, settings: RerankSettings, held: "HeldModel | None" = None) -> None:
         self.settings = settings
-        self.device = device_of(settings.device)
-        self.model = _loaded(settings, self.device)
-        self.budget = installation.KB_BATCH_TOKENS or self._budget()
-        self.is_prompted = _config(self.model).model_type in PROMPTED
-        self._side = {"padding_side": "left"} if self.is_prompted else {}  # the last token is the one that answers
-        self._one_at_a_time = threading.Lock()
-        self._stream = torch.cuda.Stream(priority=-1) if self.device.startswith("cuda") else None
+        self.held = held or HeldModel(settings)
+
+    def using(self, settings: RerankSettings) -> "CrossEncoderReranker":
+        """The same model with the instruction and the limits of these settings."""
+        return CrossEncoderReranker(settings, self.held)
+
+    def close(self) -> None:
+        """It holds memory alone, which is free once nobody refers to it."""
 
     def score(self, question: str, passages: Sequence[str], *, seconds: float | None = None) -> np.ndarray:
         """As search.rerankers.Reranker.score; in `seconds` (None: as set), or RerankError after the batch at hand."""
         deadline = time.monotonic() + (self.settings.seconds if seconds is None else seconds)
         scores = np.zeros(len(passages), np.float32)
-        with self._turn(deadline):
+        with self.held.turn(deadline):
             inputs = self._inputs(encodable(question), [encodable(passage) for passage in passages])
-            for batch in batches(self._lengths(inputs), lambda: self.budget) if inputs else ():
+            for batch in batches(self._lengths(inputs), lambda: self.held.budget) if inputs else ():
                 scores[batch] = self._with_less([inputs[index] for index in batch])
                 if time.monotonic() > deadline:
                     raise RerankError("The reranking model is too slow for so many passages.")
@@ -60,18 +61,21 @@ class CrossEncoderReranker:
 
     def _inputs(self, question: str, passages: list[str]) -> list:
         """What the tokenizer takes: a text each where the model is asked in words, else a pair."""
-        if self.is_prompted:
-            return prompts(self.model.tokenizer, self.settings, question, passages)
+        if self.held.is_prompted:
+            return prompts(self.held.tokenizer, self.settings, question, passages)
         return [(question, passage) for passage in passages]
 
     def _lengths(self, inputs: list) -> list[int]:
         return [len(row) for row in self._tokens(inputs)["input_ids"]]
 
     def _tokens(self, inputs: list, **options):
-        sides = list(zip(*inputs, strict=True)) if not self.is_prompted else [inputs]
-        return self.model.tokenizer(
+        is_prompted = self.held.is_prompted
+        sides = list(zip(*inputs, strict=True)) if not is_prompted else [inputs]
+        if is_prompted:
+            options["padding_side"] = "left"  # the last token is the one that answers
+        return self.held.tokenizer(
             *map(list, sides), truncation="longest_first", max_length=self.settings.max_tokens,
-            add_special_tokens=not self.is_prompted, **(options | self._side),
+            add_special_tokens=not is_prompted, **options,
         )  # fmt: skip
 
     def _with_less(self, inputs: list) -> np.ndarray:
@@ -83,28 +87,46 @@ class CrossEncoderReranker:
                 raise
             if len(inputs) == 1:
                 raise RerankError("A passage does not fit into the memory of the device that reranks.") from error
-        self.budget = min(self.budget, max(FEWEST, self.budget // 2))
+        self.held.budget = min(self.held.budget, max(FEWEST, self.held.budget // 2))
         give_back()
         half = len(inputs) // 2
         return np.concatenate([self._with_less(inputs[:half]), self._with_less(inputs[half:])])
 
     def _forward(self, inputs: list) -> np.ndarray:
+        return self.held.scores(self._tokens(inputs, padding=True, return_tensors="pt"), len(inputs))
+
+
+class HeldModel:
+    """A model in memory; one question after the other, as a reranker fills the device by itself."""
+
+    def __init__(self, settings: RerankSettings) -> None:
+        self.device = device_of(settings.device)
+        self.model = _loaded(settings, self.device)
+        self.tokenizer = self.model.tokenizer
+        self.budget = installation.KB_BATCH_TOKENS or self._budget()
+        self.is_prompted = _config(self.model).model_type in PROMPTED
+        self.one_at_a_time = threading.Lock()
+        self._stream = torch.cuda.Stream(priority=-1) if self.device.startswith("cuda") else None
+
+    def scores(self, tokens: Any, number: int) -> np.ndarray:
+        """(number,) scores of so many texts or pairs, padded to one length."""
         with torch.inference_mode(), torch.cuda.stream(self._stream) if self._stream else nullcontext():
-            features = dict(self._tokens(inputs, padding=True, return_tensors="pt").to(self.device))
+            features = dict(tokens.to(self.device))
             if _is_causal(self.model):
                 features["logits_to_keep"] = 1
             activation: Any = self.model.activation_fn
             scores = activation(self.model(features)["scores"].float())
-            return scores.reshape(len(inputs), -1)[:, 0].cpu().numpy()
+            return scores.reshape(number, -1)[:, 0].cpu().numpy()
 
     @contextmanager
-    def _turn(self, deadline: float) -> Iterator[None]:
-        if not self._one_at_a_time.acquire(timeout=max(0.0, deadline - time.monotonic())):
+    def turn(self, deadline: float) -> Iterator[None]:
+        """This question's alone. Raises RerankError where others take until the deadline."""
+        if not self.one_at_a_time.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise RerankError("The reranking model is busy with other questions.")
         try:
             yield
         finally:
-            self._one_at_a_time.release()
+            self.one_at_a_time.release()
 
     def _budget(self) -> int:
         return GPU_BATCH_TOKENS if self.device.startswith("cuda") else CPU_BATCH_TOKENS
@@ -118,7 +140,7 @@ def _loaded(settings: RerankSettings, device: str) -> CrossEncoder:
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     try:
         model = CrossEncoder(
-            str(folder), device=device, trust_remote_code=False, local_files_only=True, max_length=settings.max_tokens,
+            str(folder), device=device, trust_remote_code=False, local_files_only=True,
             model_kwargs={"use_safetensors": reads_safetensors(folder), "dtype": dtype},
         )  # fmt: skip
     except UNREADABLE as error:

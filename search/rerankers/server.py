@@ -37,6 +37,10 @@ class ServerReranker:
         scores = [self._ask(asked, part, deadline) for part in parts]
         return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
+    def using(self, settings: RerankSettings) -> "ServerReranker":
+        """This one, which is opened for each setting: it costs nothing."""
+        return self if settings == self.settings else ServerReranker(settings)
+
     def close(self) -> None:
         """Let go of the connections."""
         self.client.close()

@@ -89,9 +89,9 @@ def test_out_of_memory_goes_on_by_halves(bge, monkeypatch):
         return forward(inputs)
 
     monkeypatch.setattr(engine, "_forward", small)
-    budget = engine.budget
+    budget = engine.held.budget
     assert engine.score(QUESTION, PASSAGES) == pytest.approx(expected, abs=1e-5)
-    assert 512 <= engine.budget < budget  # so that the next question does not begin with what was too much
+    assert 512 <= engine.held.budget < budget  # so that the next question does not begin with what was too much
 
 
 def test_who_cannot_wait_gets_no_scores(bge):
@@ -101,8 +101,25 @@ def test_who_cannot_wait_gets_no_scores(bge):
 
 def test_another_question_is_not_waited_for_beyond_the_deadline(bge):
     engine = opened(bge, max_tokens=64)
-    with engine._one_at_a_time, pytest.raises(RerankError, match="busy"):
+    with engine.held.one_at_a_time, pytest.raises(RerankError, match="busy"):
         engine.score(QUESTION, PASSAGES, seconds=0.01)
+
+
+def test_one_model_serves_settings_that_read_more_or_are_told_something_else(bge, qwen3):
+    """As if each had loaded its own."""
+    long = ["the guest pays for the hotel and " * 3, *PASSAGES]
+    for folder, one, other in (
+        (bge, {"max_tokens": 64}, {"max_tokens": 16}),
+        (qwen3, {"max_tokens": 256}, {"max_tokens": 128, "instruction": "Find it"}),
+    ):
+        first, second = opened(folder, **one), opened(folder, **other)
+        expected = second.score(QUESTION, long)
+        shared = first.using(second.settings)
+        assert shared.held is first.held
+        assert shared.score(QUESTION, long) == pytest.approx(expected, abs=1e-6)
+        assert first.score(QUESTION, long) != pytest.approx(expected, abs=1e-4)
+        with first.held.one_at_a_time, pytest.raises(RerankError, match="busy"):
+            shared.score(QUESTION, PASSAGES, seconds=0.01)
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):

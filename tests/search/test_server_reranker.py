@@ -118,6 +118,14 @@ def test_an_instruction_stands_before_the_question(asking):
     assert json.loads(server.requests[0].content)["query"] == "Find: who?"
 
 
+def test_other_settings_are_another_client(asking):
+    first = asking(Jina())
+    assert first.using(SETTINGS) is first
+    other = first.using(RerankSettings("server", "other", url=SETTINGS.url))
+    assert other.client is not first.client
+    other.close()
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence", "is_permanent"),
     [
