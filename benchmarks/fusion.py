@@ -45,11 +45,13 @@ def fused(variant: Variant) -> Callable[[Asked], list[str]]:
     """The documents in the order of the product's own fusion."""
     from search.fuse import Ranking, fuse
     from search.retrieve import COVERAGE_POWER
+    from search.trust import Look, trust_in_meanings
 
     def order(asked: Asked) -> list[str]:
         documents = {chunk: document for document, chunk, _ in (*asked.near, *asked.hits)}
         near, hits = (Ranking.of((chunk, value) for _, chunk, value in leg[:100]) for leg in (asked.near, asked.hits))
-        weight = variant.vector * asked.coverage**COVERAGE_POWER if asked.near and asked.hits else 1.0
+        trust = trust_in_meanings(Look(**asked.look)) if asked.look else 1.0
+        weight = variant.vector * asked.coverage**COVERAGE_POWER * trust if asked.near and asked.hits else 1.0
         found = fuse({"vector": near, "keyword": hits}, {"vector": weight}, k=variant.k, scores=variant.scores)
         return list(dict.fromkeys(documents[one.item] for one in found))
 

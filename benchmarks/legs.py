@@ -14,7 +14,8 @@ DEPTH = 100
 class Asked:
     """A question, how relevant which document is, and (document, chunk, score) of each leg, best first.
 
-    `coverage` is the share of the question that the embedding model can read.
+    `coverage` is the share of the question that the embedding model can read; `look` what search.trust sees of it,
+    where both legs found something.
     """
 
     text: str
@@ -22,6 +23,7 @@ class Asked:
     coverage: float
     near: list[tuple[str, int, float]]
     hits: list[tuple[str, int, float]]
+    look: dict[str, float] | None = None
 
 
 def legs_of(questions: QuestionSet, folder: Path) -> list[Asked]:
@@ -46,17 +48,20 @@ def _ask(questions: QuestionSet) -> Iterator[Asked]:
     from search.generations.current import serving_index
     from search.keywords import open_keywords
     from search.nearest import nearest_chunks
+    from search.trust import look_at
 
     index = serving_index(shelve(questions))
     named = Chunk.objects.filter(document__knowledge_base=index.knowledge_base_id)
     documents = {
         pk: name + folder for pk, name, folder in named.values_list("pk", "document__name", "document__folder")
     }
+    loaded = named.select_related("document").in_bulk()
     for key, text in questions.questions.items():
         near = nearest_chunks(text, [index], DEPTH).neighbours
         hits = open_keywords().best(text, indexes=[index.pk], limit=DEPTH)
+        look = asdict(look_at(text, near, hits, loaded, [index])) if near and hits else None
         yield Asked(
             text, questions.relevant[key], coverage(index.preset, text),
             [(documents[one.chunk_id], one.chunk_id, one.similarity) for one in near],
-            [(documents[one.chunk_id], one.chunk_id, one.score) for one in hits],
+            [(documents[one.chunk_id], one.chunk_id, one.score) for one in hits], look,
         )  # fmt: skip

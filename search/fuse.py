@@ -62,13 +62,14 @@ def fuse(
     fused = []
     for item in items:
         has = {name: ranking for name, ranking in rankings.items() if item in ranking.places}
-        shares = {name: weight[name] / total * _worth(ranking, item, k, scores) for name, ranking in has.items()}
+        shares = {name: weight[name] / total * worth_of(ranking, item, k, scores) for name, ranking in has.items()}
         ranks = {name: ranking.places[item] for name, ranking in has.items()}
         fused.append(Fused(item, sum(shares.values()), ranks, shares))
     return in_order(fused)
 
 
-def _worth(ranking: Ranking, item: Any, k: int, scores: float) -> float:
+def worth_of(ranking: Ranking, item: Any, k: int, scores: float) -> float:
+    """What a ranking gives to the score of an item that it has (0 to 1), before it is weighed."""
     return scores * ranking.strengths[item] + (1 - scores) * _reciprocal(ranking.places[item], k)
 
 

@@ -25,6 +25,7 @@ from search.passage import Passage
 from search.rerank import rerank
 from search.settings.tuning import Tuning, tunings_of
 from search.stores import Neighbour
+from search.trust import look_at, trust_in_meanings
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,8 @@ class _Search:
         chunks = self._chunks(considered)
         legs["document"] = Ranking.at({pk: about[c.document_id] for pk, c in chunks.items() if c.document_id in about})
         similarities = {one.chunk_id: one.similarity for one in near}
-        ranked = [passage_of(chunks[one.item], one, similarities) for one in self._weighed(legs, chunks)]
+        weighed = self._weighed(legs, chunks, self._trust(near, hits, chunks))
+        ranked = [passage_of(chunks[one.item], one, similarities) for one in weighed]
         keyword_scores = {hit.chunk_id: hit.score for hit in hits}
         return Evidence(tuple(self._reranked(ranked)), considered, keyword_scores)
 
@@ -199,6 +201,13 @@ class _Search:
             return Ranking.at(places_of(one.chunk_id for one in near))
         return Ranking.of((one.chunk_id, one.similarity) for one in near)
 
+    def _trust(self, near: Sequence[Neighbour], hits: Sequence[Hit], chunks: Mapping[int, Chunk]) -> float:
+        """How far meanings are to be trusted in this question; as usual where similarities do not compare."""
+        if not (near and hits) or len({index.preset_id for index in self.indexes}) > 1:
+            return 1.0
+        with self._timed("keyword"):
+            return trust_in_meanings(look_at(self.question, near, hits, chunks, self.indexes))
+
     def _ways(self) -> list[Weighing]:
         return list(dict.fromkeys(self._way(index) for index in self.indexes))
 
@@ -214,13 +223,13 @@ class _Search:
             self._coverages[index.preset_id] = coverage(index.preset, self.question)
         return self._coverages[index.preset_id]
 
-    def _fused(self, legs: Mapping[str, Ranking], way: Weighing) -> list[Fused]:
+    def _fused(self, legs: Mapping[str, Ranking], way: Weighing, trust: float = 1.0) -> list[Fused]:
         """All candidates by one way of weighing; a leg that is alone has its whole weight."""
         alone = sum(bool(legs[leg].places) for leg in ("vector", "keyword")) < 2
-        weights = {"vector": 1.0 if alone else way.vector, "document": way.document}
+        weights = {"vector": 1.0 if alone else way.vector * trust, "document": way.document}
         return fuse(legs, weights, k=way.rank_constant)
 
-    def _weighed(self, legs: Mapping[str, Ranking], chunks: Mapping[int, Chunk]) -> list[Fused]:
+    def _weighed(self, legs: Mapping[str, Ranking], chunks: Mapping[int, Chunk], trust: float) -> list[Fused]:
         """The candidates that are still there, each with the score that its own knowledge base gives it.
 
         Both legs rank all knowledge bases together, and a score is 1 for what is first in each of them, whatever the
@@ -228,7 +237,8 @@ class _Search:
         """
         of = {index.knowledge_base_id: self._way(index) for index in self.indexes}
         ways = {pk: of[chunk.document.knowledge_base_id] for pk, chunk in chunks.items()}
-        return in_order(one for way in self._ways() for one in self._fused(legs, way) if ways.get(one.item) == way)
+        fused = (one for way in self._ways() for one in self._fused(legs, way, trust) if ways.get(one.item) == way)
+        return in_order(fused)
 
     def _reranked(self, passages: list[Passage]) -> list[Passage]:
         if self.mode != "hybrid" or not any(tuning.rerank for tuning in self.tunings.values()):

@@ -59,7 +59,7 @@ class Weighed:
 def weighed(question: str, passages: Sequence[Passage], *, indexes: Sequence[Index] | None = None) -> Weighed:
     """The passages weighed up for the question; `indexes` are where they were found (None: those that serve)."""
     found = _in_order(passages, _serving(passages) if indexes is None else indexes)
-    evidence = weigh_up(question, passages, _rarity(question, found))
+    evidence = weigh_up(question, passages, rarity_of(question, found))
     if not (found and evidence.candidates) or coverage(found[0].preset, question) < LEAST_READ:
         return Weighed(question, evidence, found[0] if found else None)
     try:
@@ -71,7 +71,7 @@ def weighed(question: str, passages: Sequence[Passage], *, indexes: Sequence[Ind
 
 def covered_share(question: str, passages: Sequence[Passage], *, indexes: Sequence[Index]) -> float:
     """The share (0 to 1) of the question's weight that the best of the passages covers; nothing is embedded for it."""
-    return weigh_up(question, passages, _rarity(question, _in_order(passages, indexes))).covered
+    return weigh_up(question, passages, rarity_of(question, _in_order(passages, indexes))).covered
 
 
 def _serving(passages: Sequence[Passage]) -> list[Index]:
@@ -87,7 +87,7 @@ def _in_order(passages: Sequence[Passage], indexes: Sequence[Index]) -> list[Ind
     return sorted(found, key=lambda index: order.index(index.knowledge_base_id))
 
 
-def _rarity(question: str, indexes: Sequence[Index]) -> Rarity:
+def rarity_of(question: str, indexes: Sequence[Index]) -> Rarity:
     """How many passages of these indexes have the question's terms; nothing where the keyword index is away."""
     written = dict(list(spelled(question))[:MOST_COUNTED])
     try:
