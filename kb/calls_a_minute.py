@@ -1,14 +1,13 @@
 """Count the calls of each API key, over all processes, and say when it must wait."""
 
 import logging
-import os
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from kb import broker
+from kb.kept import Kept
 from kb.models import ApiKey
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def _counted(pk: int) -> tuple[int, int]:
 
     name = f"lectern:calls:{pk}"
     try:
-        with _client(os.getpid(), settings.KB_REDIS_URL).pipeline() as at_once:
+        with _clients.of(settings.KB_REDIS_URL).pipeline() as at_once:
             at_once.set(name, 0, ex=WINDOW, nx=True)
             at_once.incr(name)
             at_once.ttl(name)
@@ -56,10 +55,7 @@ def _counted(pk: int) -> tuple[int, int]:
     return count, left
 
 
-@lru_cache(2)
-def _client(process: int, url: str) -> "Redis":
-    """One a process, for all its threads."""
-    return broker.connect(PATIENCE)
+_clients: "Kept[str, Redis]" = Kept(lambda url: broker.connect(PATIENCE))
 
 
 def _rest(error: OSError) -> None:

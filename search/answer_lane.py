@@ -1,12 +1,10 @@
 """How a web process has answers written: begin one, follow it, stop it. Nothing here waits for a model to begin."""
 
 import json
-import os
 import socket
 import time
 import uuid
 from collections.abc import Generator, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import httpx
 from django.conf import settings
 
 from kb.acting import as_json
+from kb.kept import Kept
 from search.chat import Turn
 
 CONNECT_SECONDS = 2.0
@@ -99,7 +98,7 @@ class _streaming:  # noqa: N801
     """A request whose lines come one by one; leaving it hangs up."""
 
     def __init__(self, method: str, path: str, *, timeout: httpx.Timeout = FOLLOW_SECONDS, **rest: Any) -> None:
-        self._asked = _client(os.getpid(), where()).stream(method, path, timeout=timeout, **rest)
+        self._asked = _clients.of(where()).stream(method, path, timeout=timeout, **rest)
 
     def __enter__(self) -> Iterator[dict[str, Any]]:
         _must_listen()
@@ -125,7 +124,7 @@ class _streaming:  # noqa: N801
 def _post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     _must_listen()
     try:
-        response = _client(os.getpid(), where()).post(path, json=body, timeout=ASK_SECONDS)
+        response = _clients.of(where()).post(path, json=body, timeout=ASK_SECONDS)
         response.raise_for_status()
         return response.json()
     except httpx.HTTPError as error:
@@ -151,11 +150,13 @@ def where() -> str:
     return settings.KB_ANSWER_URL or (f"http://{listen}" if listen else str(socket_path()))
 
 
-@lru_cache(4)
-def _client(process: int, address: str) -> httpx.Client:
-    """One a process: connections are kept, as many at once as there are streams."""
+def _client(address: str) -> httpx.Client:
+    """Connections are kept, as many at once as there are streams."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     if address.startswith("http"):
         return httpx.Client(base_url=address, limits=limits, trust_env=False)
     transport = httpx.HTTPTransport(uds=address, limits=limits)
     return httpx.Client(base_url="http://answer", transport=transport)
+
+
+_clients: Kept[str, httpx.Client] = Kept(_client)

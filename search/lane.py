@@ -4,7 +4,6 @@ A local model lives in the embed worker, which answers on a unix socket in the d
 model server is asked directly. Nothing here imports torch.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ import numpy as np
 from django.conf import settings
 
 from kb.calls import counting, recording
+from kb.kept import Kept
 from kb.models import Call
 from search.embedders import EmbeddingSettings
 from search.embedders.openai import SOCKET
@@ -61,7 +61,7 @@ def embed_texts(preset: Preset, texts: list[str]) -> np.ndarray:
 
     def embed(lacking: list[str]) -> np.ndarray:
         with _recording(Call.Kind.EMBED_DOCUMENTS, preset.model, lacking):
-            return _engine(chosen, os.getpid()).embed_raw([chosen.document_instruction + text for text in lacking])
+            return _engines.of(chosen).embed_raw([chosen.document_instruction + text for text in lacking])
 
     return _last.of(chosen, texts, embed)
 
@@ -72,7 +72,7 @@ def embed_instructed(preset: Preset, texts: list[str], instruction: str) -> np.n
         return np.zeros((0, preset.dimension), dtype=np.float32)
     chosen = replace(engine_settings(preset), document_instruction=instruction)
     with _recording(Call.Kind.EMBED_DOCUMENTS, preset.model, texts):
-        return _engine(chosen, os.getpid()).embed_documents(texts)
+        return _engines.of(chosen).embed_documents(texts)
 
 
 def engine_settings(preset: Preset) -> EmbeddingSettings:
@@ -84,12 +84,13 @@ def engine_settings(preset: Preset) -> EmbeddingSettings:
 
 
 _last = LastVectors(LAST_BYTES)
+_engines: Kept[EmbeddingSettings, ServerEmbedder] = Kept(ServerEmbedder)
 
 
 @lru_cache(REMEMBERED)
 def _remembered(chosen: EmbeddingSettings, text: str, model: str) -> np.ndarray:
     with _recording(Call.Kind.EMBED_QUERY, model, [text]):
-        vector = _engine(chosen, os.getpid()).embed_query(text)
+        vector = _engines.of(chosen).embed_query(text)
     vector.flags.writeable = False  # it is shared with whoever asks the same
     return vector
 
@@ -106,9 +107,3 @@ def forget() -> None:
     """Let the next questions and texts be embedded again: what takes time is to be measured with it."""
     _remembered.cache_clear()
     _last.forget()
-
-
-@lru_cache(32)
-def _engine(chosen: EmbeddingSettings, process: int) -> ServerEmbedder:
-    """One a process, for all its threads: connections are kept, and are not shared with a forked child."""
-    return ServerEmbedder(chosen)

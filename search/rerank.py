@@ -1,8 +1,6 @@
 """Order a question's best candidates by a model that reads question and passage together."""
 
 import logging
-import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kb.acting import about
 from kb.calls import recording
+from kb.kept import Kept
 from kb.models import Call
 from search.lane import lane_url
 from search.models import RerankPreset
@@ -78,7 +77,7 @@ def scores_now(preset: RerankPreset, question: str, passages: Sequence[str]) -> 
     """The same for someone who tries the preset: it is asked whatever happened before."""
     with recording(Call.Kind.RERANK, model=preset.model, inputs=len(passages)) as call:
         call.note_text(question, *passages)
-        return _engine(_reached(preset), os.getpid()).score(question, passages)
+        return _engines.of(_reached(preset)).score(question, passages)
 
 
 def _reached(preset: RerankPreset) -> RerankSettings:
@@ -90,22 +89,4 @@ def _reached(preset: RerankPreset) -> RerankSettings:
 
 
 _resting: dict[RerankSettings, float] = {}
-
-
-_engines: dict[tuple[RerankSettings, int], ServerReranker] = {}
-_opening = threading.Lock()
-
-
-def _engine(chosen: RerankSettings, process: int) -> ServerReranker:
-    """One a process, for all its threads: connections are kept, and are not shared with a forked child."""
-    with _opening:
-        if (chosen, process) not in _engines:
-            _engines[chosen, process] = ServerReranker(chosen)
-        return _engines[chosen, process]
-
-
-def forget() -> None:
-    """Close this process's connections."""
-    with _opening:
-        while _engines:
-            _engines.popitem()[1].close()
+_engines: Kept[RerankSettings, ServerReranker] = Kept(ServerReranker)

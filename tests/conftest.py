@@ -6,9 +6,17 @@ import hypothesis
 import pytest
 
 from kb.models import KnowledgeBase, Membership, Role, User
+from tests.closing import close_connections
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("ci" if "CI" in os.environ else "untimed")
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_is_left():
+    """Also none of a thread that went on for a while after whoever asked was gone."""
+    yield
+    close_connections()
 
 
 @pytest.fixture

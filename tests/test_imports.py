@@ -42,6 +42,10 @@ IMPURE = {
     "httpx",
 }  # fmt: skip
 
+# Tests put others in their place. A module that names them when it is imported, and is first imported meanwhile, would
+# go on with a test's own for as long as the process lives.
+REPLACED = {f"search.lane.{name}" for name in ("embed_query", "embed_texts", "embed_instructed", "forget")}
+
 
 def files() -> list[str]:
     return sorted(
@@ -77,6 +81,11 @@ def test_a_module_says_first_why_it_exists(file):
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     first = (ast.get_docstring(tree) or "").split("\n")[0]
     assert first or not tree.body
+
+
+@pytest.mark.parametrize("file", files())
+def test_what_tests_replace_is_looked_up_when_it_is_used(file):
+    assert not imported(file) & REPLACED
 
 
 @pytest.mark.parametrize("file", PURE)

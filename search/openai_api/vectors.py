@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from django.utils.translation import gettext as _
 
+from search import lane
 from search.embedders import EmbeddingError
-from search.lane import embed_instructed
 from search.models import Preset
 from search.openai_api.errors import OpenAIError, away
 from search.openai_api.inputs import Read
@@ -18,7 +18,7 @@ TOKENS_AT_ONCE = 2048  # so that a person's question waits for no more than this
 def vectors_of(preset: Preset, read: Read) -> np.ndarray:
     """(n, dimension) float32 of length 1, of the texts as they are. Raises OpenAIError."""
     try:
-        return np.concatenate([embed_instructed(preset, part, "") for part in _parts(read)])
+        return np.concatenate([lane.embed_instructed(preset, part, "") for part in _parts(read)])
     except EmbeddingError as error:
         raise _translated(error) from error
 

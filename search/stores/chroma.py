@@ -6,7 +6,6 @@ costs 16 to 80 times an unfiltered query. Their names begin with the installatio
 """
 
 import base64
-import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +14,7 @@ import numpy as np
 from django.conf import settings
 
 from kb.data import chroma_url
+from kb.kept import Kept
 from search.identity import identity
 from search.stores import NAME, Neighbour, StoreError, entries, finite
 
@@ -191,6 +191,10 @@ class Server:
         self.mute_until = 0.0
         return _content(response)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
     def _send(self, method: str, path: str, **options) -> httpx.Response:
         """Every verb may be said twice: a kept connection may have died with the server's last run."""
         try:
@@ -199,17 +203,12 @@ class Server:
             return self._client.request(method, path, **options)
 
 
-_servers: dict[str, Server] = {}
-_one_at_a_time = threading.Lock()
+_servers: Kept[str, Server] = Kept(Server)
 
 
 def server() -> Server:
     """The server at its present address, which the launcher may have changed since the last request."""
-    url = chroma_url(settings.KB_DATA, settings.KB_CHROMA_URL)
-    with _one_at_a_time:
-        if url not in _servers:
-            _servers[url] = Server(url)
-        return _servers[url]
+    return _servers.of(chroma_url(settings.KB_DATA, settings.KB_CHROMA_URL))
 
 
 def _content(response: httpx.Response):

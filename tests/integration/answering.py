@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connections
 
 from kb.services import UnixConnection, answers_http, expand, procfile
-from search import answer_lane
+from tests.closing import close_connections
 from tests.integration.database import own_database
 from tests.integration.lectern import ROOT, free_port, until
 
@@ -87,7 +87,7 @@ class AnswerService(Service):
 
     def end(self, with_signal: int = signal.SIGTERM) -> None:
         super().end(with_signal)
-        forget_connections()
+        close_connections()
 
     def files(self) -> int:
         """How many file descriptors it has open."""
@@ -119,12 +119,6 @@ class WebService(Service):
         head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in sent.items())
         line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
         return line
-
-
-def forget_connections() -> None:
-    """Close what the web side keeps open."""
-    answer_lane._client(os.getpid(), answer_lane.where()).close()
-    answer_lane._client.cache_clear()
 
 
 @contextmanager

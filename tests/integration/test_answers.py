@@ -14,7 +14,7 @@ from search.conversations.abandoned import end_abandoned
 from search.keywords import open_keywords
 from search.models import ChatModel, Conversation, Message
 from search.place import entry_of
-from tests.integration.answering import data_folder, forget_connections
+from tests.integration.answering import data_folder
 from tests.integration.lectern import until
 from tests.search.library import add_document, make_index
 from tests.search.model_server import Habits, ModelServer
@@ -41,8 +41,7 @@ def service(shared, settings):
     settings.KB_ANSWER_URL = settings.KB_ANSWER_LISTEN = settings.KB_CHAT_URL = ""
     if shared.process.poll() is not None:
         shared.start()
-    yield shared
-    forget_connections()
+    return shared
 
 
 @pytest.fixture

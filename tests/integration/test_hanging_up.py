@@ -60,10 +60,10 @@ def key(kettle):
 
 def ends_soon_after(line, server) -> None:
     """Hang up once the model server has the question, and see it let go."""
-    asked = until(lambda: server.asked and server.asked[-1], WAIT, "the question")
-    time.sleep(1.0)  # its silence has begun
-    gone = time.monotonic()
-    line.close()
+    with line:
+        asked = until(lambda: server.asked and server.asked[-1], WAIT, "the question")
+        time.sleep(1.0)  # its silence has begun
+        gone = time.monotonic()
     assert asked.ended.wait(WAIT) and asked.hung_up
     assert asked.hung_up - gone <= SOON
 

@@ -47,10 +47,7 @@ def counted(redis_here, settings, monkeypatch):
     settings.KB_REDIS_URL = redis_here.url
     monkeypatch.setattr(calls_a_minute, "_resting_until", 0.0)
     yield settings
-    client = calls_a_minute._client(calls_a_minute.os.getpid(), redis_here.url)
-    client.flushall()
-    client.close()
-    calls_a_minute._client.cache_clear()
+    calls_a_minute._clients.of(redis_here.url).flushall()
 
 
 CALLS = {

@@ -7,6 +7,7 @@ import uvicorn
 
 from search import answer_lane
 from search.answering.app import answering, app
+from tests.closing import close_connections
 
 
 class AnswerProcess:
@@ -28,9 +29,7 @@ class AnswerProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if answer_lane.socket_path().exists():
-            answer_lane._client(answer_lane.os.getpid(), answer_lane.where()).close()
-        answer_lane._client.cache_clear()
+        close_connections()
         self.server.should_exit = True
         self.thread.join(30)
         answering.runs._runs.clear()  # the next process knows nothing of them

@@ -7,6 +7,7 @@ import pytest
 
 from kb.acting import acting, acts
 from kb.calls import waiting
+from kb.kept import Kept
 from kb.models import ApiKey, Call
 from search import answer_lane, lane, rerank
 from search.answering.app import Answering
@@ -92,10 +93,13 @@ class ByLength:
             raise RerankError("The reranking model has nothing to read.")
         return np.array([len(text) for text in passages], np.float32)
 
+    def close(self):
+        """It holds nothing."""
+
 
 def test_a_reranking_is_one_call_with_as_many_inputs_as_passages(monkeypatch):
     preset = RerankPreset.objects.create(name="long", model="long-model", engine="server", url="http://127.0.0.1:9/")
-    monkeypatch.setattr(rerank, "_engine", lambda chosen, process: ByLength())
+    monkeypatch.setattr(rerank, "_engines", Kept(lambda chosen: ByLength()))
     rerank.scores_now(preset, "who?", ["a", "bb", "ccc"])
     with pytest.raises(RerankError):
         rerank.scores_now(preset, "who?", [])

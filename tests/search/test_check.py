@@ -33,7 +33,7 @@ def index(request, open_engine, settings, tmp_path, monkeypatch):
     settings.KB_VECTOR_STORE = request.param
     for folder in ("keywords", "files", "pages"):
         (tmp_path / folder).mkdir()
-    monkeypatch.setattr("search.embedders.open_embedder", None)
+    monkeypatch.setattr("search.embedders.loaded.open_embedder", None)
     index = make_index(KnowledgeBase.objects.create(name="Handbook"))
     for number in range(8):
         filled(index, number)

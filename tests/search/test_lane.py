@@ -21,6 +21,7 @@ from search.embedders.loaded import loaded
 from search.embedders.local import LocalEmbedder
 from search.models import Preset
 from search.presets.chosen import default_preset, settings_of
+from tests.closing import close_connections
 from tests.engines import DIMENSION, WordsEmbedder
 
 
@@ -31,14 +32,8 @@ def folder(settings):
     (data / "run").mkdir()
     settings.KB_DATA = data
     settings.KB_EMBED_URL = settings.KB_EMBED_LISTEN = ""
-    made = []
-    engine = lane.ServerEmbedder
-    lane.ServerEmbedder = lambda chosen: made.append(engine(chosen)) or made[-1]
     yield data
-    lane.ServerEmbedder = engine
-    for client in made:
-        client.close()
-    lane._engine.cache_clear()
+    close_connections()
     lane.forget()
     shutil.rmtree(data)
 

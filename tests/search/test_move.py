@@ -25,7 +25,7 @@ def index(chroma, settings, tmp_path, monkeypatch):
     for folder in ("keywords", "run", "log"):
         (tmp_path / folder).mkdir()
     monkeypatch.setattr("search.lane.embed_query", lambda *_: direction(1, 3))
-    monkeypatch.setattr("search.embedders.open_embedder", None)
+    monkeypatch.setattr("search.embedders.loaded.open_embedder", None)
     return filled("Handbook")
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from kb.kept import Kept
 from kb.models import Document
 from search import lane
 from search.embedders import EmbeddingError
@@ -295,7 +296,7 @@ def test_the_lane_puts_the_tasks_instruction_before_a_text(preset, monkeypatch):
             return super().embed_documents([self.settings.document_instruction + text for text in texts])
 
     seen: list = []
-    monkeypatch.setattr(lane, "_engine", lambda chosen, process: seen.append(Seen(chosen)) or seen[-1])
+    monkeypatch.setattr(lane, "_engines", Kept(lambda chosen: seen.append(Seen(chosen)) or seen[-1]))
     assert lane.embed_instructed(preset, ["a text"], "Sort: ").shape == (1, DIMENSION)
     assert seen[0].embedded == ["Sort: a text"]
     assert lane.embed_instructed(preset, [], "Sort: ").shape == (0, DIMENSION)

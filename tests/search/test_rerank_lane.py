@@ -12,6 +12,7 @@ from search.models import RerankPreset
 from search.rerankers import RerankError, RerankSettings, open_reranker
 from search.rerankers.loaded import loaded
 from search.rerankers.presets import rerank_settings
+from tests.closing import close_connections
 from tests.search.tiny_rerankers import tiny_bge
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +44,7 @@ def worker(settings, monkeypatch):
     yield server
     server.shutdown()
     server.server_close()
-    rerank.forget()
+    close_connections()
     shutil.rmtree(data)
 
 
@@ -104,4 +105,3 @@ def test_without_an_embed_worker_it_is_said_at_once(settings, preset, tmp_path, 
     settings.KB_DATA, settings.KB_EMBED_URL, settings.KB_EMBED_LISTEN = tmp_path, "", ""
     with pytest.raises(RerankError, match="nobody listens"):
         rerank.scores(preset, QUESTION, PASSAGES)
-    rerank.forget()

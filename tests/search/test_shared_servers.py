@@ -145,7 +145,7 @@ def test_collections_of_an_older_lectern_get_their_names_on_our_own_server(index
 
 @pytest.mark.parametrize("engine", ["chroma"], indirect=True)
 def test_on_a_server_of_others_they_are_built_anew_and_the_old_ones_left_alone(index, beside, monkeypatch):
-    monkeypatch.setattr("search.embedders.open_embedder", None)
+    monkeypatch.setattr("search.embedders.loaded.open_embedder", None)
     before, old = found(open_store(), index, direction(1)), index.collection
     beside.rename_as_before(open_store(), index)
     audit.mend_indexes()

@@ -12,6 +12,7 @@ from search import lane, lane_server
 from search.keywords import open_keywords
 from search.models import ChatModel, Preset
 from search.place import entry_of
+from tests.closing import close_connections
 from tests.engines import DIMENSION, WordsEmbedder
 from tests.search.answer_process import AnswerProcess
 from tests.search.library import add_document, make_index
@@ -27,14 +28,9 @@ def folder(settings, monkeypatch):
     (data / "run").mkdir()
     settings.KB_DATA, settings.KB_VECTOR_STORE = data, "exact"
     settings.KB_EMBED_URL = settings.KB_EMBED_LISTEN = settings.KB_ANSWER_URL = settings.KB_ANSWER_LISTEN = ""
-    made = []
-    engine = lane.ServerEmbedder
-    monkeypatch.setattr(lane, "ServerEmbedder", lambda chosen: made.append(engine(chosen)) or made[-1])
     monkeypatch.setattr("search.embedders.server.WAITS", (0.0,))
     yield data
-    for client in made:
-        client.close()
-    lane._engine.cache_clear()
+    close_connections()
     lane.forget()
     shutil.rmtree(data)
 

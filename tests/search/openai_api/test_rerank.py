@@ -15,8 +15,6 @@ def reranker(folder, preset, monkeypatch):
     """An embed worker whose reranking model counts the words that both have; gives what it was asked."""
     import numpy as np
 
-    from search import rerank
-
     asked = []
 
     def scores(request):
@@ -30,7 +28,6 @@ def reranker(folder, preset, monkeypatch):
     yield asked
     server.shutdown()
     server.server_close()
-    rerank.forget()
 
 
 def ask(client, **body):
