@@ -98,7 +98,7 @@ def show_markdown(results: dict[str, dict]) -> None:
         print(f"| {name} | {results[name]['documents']:,} | " + _cells(row))
     print("| **mean** | | " + _cells([statistics.mean(column) for column in zip(*rows.values(), strict=True)]))
     for name, row in rows.items():
-        short = min(row[2] - max(row[0], row[1]), row[5] - max(row[3], row[4]))
+        short = round(min(row[2] - max(row[0], row[1]), row[5] - max(row[3], row[4])), 4)
         if short < -MOST_LOST:
             print(f"\n{name}: hybrid is {-short:.3f} below the better of the two.")
 
