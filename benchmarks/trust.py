@@ -49,7 +49,7 @@ def question_of(asked: Asked) -> Question:
     constants = (tuning.rank_constant, SCORES)
     worth = [[worth_of(leg, item, *constants) if item in leg.places else 0.0 for leg in legs] for item in items]
     names = {document: place for place, document in enumerate(dict.fromkeys(documents[item] for item in items))}
-    numbers = Look(**asked.look).numbers if asked.look else {}
+    numbers = Look(**asked.look).numbers if asked.look else {name: mean for name, (mean, *_) in FITTED.items()}
     seen = [np.clip((numbers[name] - mean) / spread, -USUAL, USUAL) for name, (mean, spread, _) in FITTED.items()]
     return Question(
         np.array(worth or [[0.0, 0.0]]),
@@ -57,7 +57,7 @@ def question_of(asked: Asked) -> Question:
         np.array([asked.relevant.get(name, 0) > 0 for name in names] or [False]),
         sum(grade > 0 for grade in asked.relevant.values()),
         tuning.vector_weight * asked.coverage**COVERAGE_POWER if asked.look else None,
-        np.array(seen) if asked.look else np.zeros(len(FITTED)),
+        np.array(seen),
     )
 
 
