@@ -109,10 +109,9 @@ class FaissStore:
         """As the last writer of any process left it."""
         path = self._path(collection)
         with _lock_of(path):
-            state = _opened.get(path)
+            known = _opened.get(path)
             try:
-                current = state and state.token == token_of(path) and state.log.stat().st_size >= state.end
-                state = state.newer() if state and current else opened(path)
+                state = (known and _grown(known)) or opened(path)
             except (FileNotFoundError, NotADirectoryError):
                 _opened.pop(path, None)
                 raise UnknownCollection(f"There is no collection {collection}.") from None
@@ -133,6 +132,15 @@ class FaissStore:
 
 class UnknownCollection(StoreError):
     """There is no folder of this name."""
+
+
+def _grown(state: State) -> State | None:
+    """With what was written since; None where another base has taken its place, be it while this is looked at."""
+    try:
+        is_current = state.token == token_of(state.folder) and state.log.stat().st_size >= state.end
+        return state.newer() if is_current else None
+    except FileNotFoundError:
+        return None
 
 
 _opened: OrderedDict[Path, State] = OrderedDict()

@@ -12,6 +12,7 @@ from search.rerankers import RerankError
 from search.retrieve import retrieve
 from search.route import DocumentHit
 from search.settings.tuning import Tuning
+from search.trust import trust_in_meanings
 from tests.search.library import add_document, direction, make_index
 
 pytestmark = pytest.mark.django_db
@@ -51,14 +52,18 @@ def fates(found):
     return {candidate.title: candidate.fate for candidate in found.candidates}
 
 
-def test_every_leg_says_what_it_gave(alice, index):
+def test_every_leg_says_what_it_gave(alice, index, monkeypatch):
+    trusted = []
+    spy = lambda seen: trusted.append(trust_in_meanings(seen)) or trusted[-1]  # noqa: E731
+    monkeypatch.setattr("search.retrieve.trust_in_meanings", spy)
     add(index, "thirty vacation days", vectors=[direction(1)], title="both")
     add(index, "vacation of others, at length", title="words")
     first = ask(alice).candidates[0]
     assert (first.title, first.fate, first.place, first.ranks) == ("both", "shown", 1, {"vector": 1, "keyword": 1})
     assert first.similarity == pytest.approx(1.0)
     assert first.keyword_score > 0
-    assert first.shares == pytest.approx({"vector": 1 / 3, "keyword": 2 / 3})
+    meanings = 0.5 * trusted.pop()
+    assert first.shares == pytest.approx({"vector": meanings / (1 + meanings), "keyword": 1 / (1 + meanings)})
     assert first.score == pytest.approx(1.0) == sum(first.shares.values())
 
 

@@ -140,6 +140,21 @@ def test_threads_may_read_while_one_writes(store, soon_built):
     assert not wrong
 
 
+def test_a_log_that_a_new_base_replaces_while_it_is_read_is_no_missing_collection(store, monkeypatch):
+    add(store, 0, 50)
+    newer, calls = faiss_state.State.newer, []
+
+    def gone_once(state):
+        calls.append(state)
+        if len(calls) == 1:
+            raise FileNotFoundError(state.log)
+        return newer(state)
+
+    monkeypatch.setattr(faiss_state.State, "newer", gone_once)
+    assert store.nearest(NAME, VECTORS[5], 1)[0].chunk_id == 5
+    assert len(calls) == 2
+
+
 @pytest.mark.parametrize("acknowledged", [1, 2, 3, 5, 8])
 def test_nothing_that_was_acknowledged_is_lost_when_its_writer_is_killed(store, acknowledged):
     """A base is built every few batches, so that the kills fall into the building, too."""
