@@ -33,6 +33,12 @@ def message(client, bob, handbook):
     return made
 
 
+@pytest.fixture(autouse=True)
+def _in_one_transaction(monkeypatch):
+    """A stream lets its connection go between two looks at the database, which would end the transaction of a test."""
+    monkeypatch.setattr("search.conversations.streaming.connection", SimpleNamespace(close=lambda: None))
+
+
 @pytest.fixture
 def written(monkeypatch, message):
     """What the process that writes says: pieces, after which the answer is kept. An empty one: that it is at it."""
