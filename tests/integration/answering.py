@@ -145,14 +145,13 @@ def data_folder(**environment: str) -> Iterator[AnswerService]:
 
 @contextmanager
 def _here(url: str) -> Iterator[None]:
-    """This thread's default database is that one while the block runs."""
+    """This thread's default database is that one while the block runs. Django has one pool a name, which is another's."""
     mine = connections["default"]
     asked = {**mine.settings_dict, **dj_database_url.parse(url)}
+    asked["OPTIONS"] = {name: value for name, value in mine.settings_dict["OPTIONS"].items() if name != "pool"}
     connections["default"] = type(mine)(asked, "default")
     try:
         yield
     finally:
         connections["default"].close()
-        if getattr(connections["default"], "pool", None):
-            connections["default"].close_pool()
         connections["default"] = mine
