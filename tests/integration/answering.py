@@ -145,7 +145,7 @@ def data_folder(**environment: str) -> Iterator[AnswerService]:
 
 @contextmanager
 def _here(url: str) -> Iterator[None]:
-    """This thread's default database is that one while the block runs. Django has one pool a name, which is another's."""
+    """This thread's default database is that one while the block runs. Without a pool: Django has one for each name."""
     mine = connections["default"]
     asked = {**mine.settings_dict, **dj_database_url.parse(url)}
     asked["OPTIONS"] = {name: value for name, value in mine.settings_dict["OPTIONS"].items() if name != "pool"}
