@@ -87,7 +87,7 @@ def _zip_format(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             mimetype = archive.open("mimetype").read(100).decode("ascii", "replace") if "mimetype" in names else ""
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError, KeyError, EOFError):
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, KeyError, EOFError):
         raise IngestionError(
             _("This file is damaged: it begins like a ZIP archive or Office file, but it is cut off or broken.")
         ) from None

@@ -95,7 +95,7 @@ def _attachment(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, so
                 out.write(block)
         if sniff(path, place.name).format != "zip":
             return Attachment(place.name[:255], path, str(place.parent) if place.parent != PurePosixPath(".") else "")
-    except (IngestionError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError, ValueError, OSError):
+    except (IngestionError, RuntimeError, zipfile.BadZipFile, EOFError, ValueError, OSError):
         pass
     path.unlink(missing_ok=True)
     return None

@@ -192,7 +192,7 @@ def _beir(content: bytes) -> tuple[list[Asked], list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = {part: _part(archive, part) for part in ("corpus.jsonl", "queries.jsonl", "qrels")}
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError) as error:
         raise QuestionFileError(_("This ZIP cannot be read: %(error)s") % {"error": error}) from error
     corpus = {str(row.get("_id")): row for row in _objects(parts["corpus.jsonl"])}
     queries = {str(row.get("_id")): _said(row.get("text")) for row in _objects(parts["queries.jsonl"])}
