@@ -21,7 +21,7 @@ KEY = "KB_EMBEDDING_API_KEY_ODD"
 def server(db, monkeypatch, settings, tmp_path):
     """A model server that wants a key, a silent broker, and exact search."""
     monkeypatch.setattr(doorbell, "_send", lambda task, *arguments: True)
-    monkeypatch.setattr(embedders, "_open", {})
+    monkeypatch.setattr(embedders._held, "open", {})
     monkeypatch.setattr(whole, "_without", set())
     monkeypatch.setenv(KEY, "sesame")
     settings.KB_VECTOR_STORE, settings.KB_DATA = "exact", tmp_path
@@ -31,7 +31,7 @@ def server(db, monkeypatch, settings, tmp_path):
     running.habits.key = "sesame"
     yield running
     running.stop()
-    for engine in embedders._open.values():
+    for engine in embedders._held.open.values():
         engine.close()
 
 

@@ -221,7 +221,7 @@ def test_the_asking_process_never_loads_torch():
 
 @pytest.mark.django_db(transaction=True)
 def test_the_worker_answers_as_soon_as_its_model_is_loaded(served, monkeypatch):
-    monkeypatch.setattr("search.embedders.loaded._open", {})
+    monkeypatch.setattr("search.embedders.loaded._held.open", {})
     preset = default_preset()
     served(lane_server.Lane().embed)
     with pytest.raises(EmbeddingError, match="being loaded"):
@@ -255,7 +255,7 @@ class Model:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_model_that_takes_minutes_to_load_holds_up_no_other(served, preset, monkeypatch):
-    monkeypatch.setattr("search.embedders.loaded._open", {})
+    monkeypatch.setattr("search.embedders.loaded._held.open", {})
     large = Preset.objects.create(name="large", model="large", dimension=DIMENSION, max_tokens=256)
     model = Model()
     engines = {"words": WordsEmbedder, "large": model.open}
@@ -275,8 +275,8 @@ def test_a_model_that_takes_minutes_to_load_holds_up_no_other(served, preset, mo
 
 @pytest.mark.django_db(transaction=True)
 def test_a_model_that_cannot_be_loaded_says_why(served, preset, monkeypatch):
-    monkeypatch.setattr("search.embedders.loaded._open", {})
-    monkeypatch.setattr("search.embedders.loaded._failed", {})
+    monkeypatch.setattr("search.embedders.loaded._held.open", {})
+    monkeypatch.setattr("search.embedders.loaded._held.failed", {})
     tried = threading.Event()
 
     def fails(chosen):

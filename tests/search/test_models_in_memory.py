@@ -18,7 +18,7 @@ def opened(monkeypatch):
     names: list[str] = []
     engine = WordsEmbedder(None)
     monkeypatch.setattr(embedders, "open_embedder", lambda settings: names.append(settings.model) or engine)
-    monkeypatch.setattr(embedders, "_open", {})
+    monkeypatch.setattr(embedders._held, "open", {})
     monkeypatch.setattr("search.generations.current.default_preset", lambda: make_preset(4))
     return names
 
@@ -134,7 +134,7 @@ def test_memory_that_is_free_again_is_given_back(opened, monkeypatch):
     given = []
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.empty_cache", lambda: given.append(True))
-    embedders._open[embedders.core_of(settings_of(make_preset(8)))] = WordsEmbedder(None)
+    embedders._held.open[embedders.core_of(settings_of(make_preset(8)))] = WordsEmbedder(None)
     embedders.let_go([])
     assert given == [True]
     embedders.let_go([])

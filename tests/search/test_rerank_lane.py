@@ -37,8 +37,8 @@ def worker(settings, monkeypatch):
     data = Path(tempfile.mkdtemp(prefix="lane-"))
     (data / "run").mkdir()
     settings.KB_DATA, settings.KB_EMBED_URL, settings.KB_EMBED_LISTEN, settings.KB_RERANK_SECONDS = data, "", "", 30
-    monkeypatch.setattr("search.rerankers.loaded._open", {})
-    monkeypatch.setattr("search.rerankers.loaded._failed", {})
+    monkeypatch.setattr("search.rerankers.loaded._held.open", {})
+    monkeypatch.setattr("search.rerankers.loaded._held.failed", {})
     monkeypatch.setattr("search.rerank._resting", {})
     server = lane_server.serve(lambda model, texts: None, lane.socket_path())
     yield server
@@ -74,7 +74,7 @@ def test_while_the_model_is_being_loaded_there_is_a_sentence_and_soon_there_are_
     with pytest.raises(RerankError, match="being loaded"):
         rerank.scores(preset, QUESTION, PASSAGES)
     for thread in threading.enumerate():
-        if thread.name == "load-reranker":
+        if thread.name == "load-model":
             thread.join()
     assert rerank.scores(preset, QUESTION, PASSAGES).shape == (4,)
 
@@ -85,7 +85,7 @@ def test_a_model_that_cannot_be_loaded_is_named_and_a_failure_rests(worker, monk
     with pytest.raises(RerankError, match="being loaded"):
         rerank.scores(preset, QUESTION, PASSAGES)
     for thread in threading.enumerate():
-        if thread.name == "load-reranker":
+        if thread.name == "load-model":
             thread.join()
     monkeypatch.setattr("search.rerank.REST_SECONDS", 60.0)
     with pytest.raises(RerankError, match="is not on this machine"):

@@ -32,8 +32,8 @@ class Remembering:
 
 @pytest.fixture(autouse=True)
 def nothing_is_loaded(monkeypatch):
-    monkeypatch.setattr(rerankers, "_open", {})
-    monkeypatch.setattr(rerankers, "_failed", {})
+    monkeypatch.setattr(rerankers._held, "open", {})
+    monkeypatch.setattr(rerankers._held, "failed", {})
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def load(*presets: RerankPreset) -> None:
 
 
 def held() -> set[str]:
-    return {key.model for key in rerankers._open}
+    return {key.model for key in rerankers._held.open}
 
 
 def use(preset: RerankPreset, name: str) -> KnowledgeBase:
@@ -149,7 +149,7 @@ def test_a_run_of_the_embed_worker_lets_go(opened, closed):
 
 def test_memory_that_is_free_again_is_given_back(opened, monkeypatch):
     given = []
-    monkeypatch.setattr(rerankers, "give_back", lambda: given.append(True))
+    monkeypatch.setattr("search.held.give_back", lambda: given.append(True))
     load(preset("gone"))
     rerankers.let_go([])
     rerankers.let_go([])
@@ -189,7 +189,7 @@ def refuse() -> None:
 
 def join() -> None:
     for thread in threading.enumerate():
-        if thread.name == "load-reranker":
+        if thread.name == "load-model":
             thread.join()
 
 
